@@ -91,7 +91,8 @@ def normalize_adjacency(relations: Tensor, mode: str = 'paper') -> Tensor:
             value.
     """
     if mode not in ADJACENCY_MODES:
-        raise ValueError(f'adjacency mode {mode!r} is unknown; use one of {sorted(ADJACENCY_MODES)}')
+        raise ValueError(f'adjacency mode {mode!r} is unknown; use one of '
+                         f'{sorted(ADJACENCY_MODES)}')
     if relations.ndim != 2 or relations.shape[0] != relations.shape[1]:
         raise ValueError(f'class relations must be a square matrix, got {tuple(relations.shape)}')
     if not bool(torch.isfinite(relations).all()) or bool((relations < 0).any()):

@@ -8,8 +8,13 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 
 from mmwsss.knowledge import ClassGraph
-from mmwsss.models.layers import (GlobalContext, GraphConvolution, GraphReasoningMapping,
-                                  PixelResidual, normalize_adjacency)
+from mmwsss.models.layers import (
+    GlobalContext,
+    GraphConvolution,
+    GraphReasoningMapping,
+    PixelResidual,
+    normalize_adjacency,
+)
 
 from .graphs import small_graph
 
