@@ -1,0 +1,87 @@
+"""Reading lists of image ids, and finding which of their files are missing. No torch in here."""
+import os
+import os.path as osp
+from collections import defaultdict
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Dict, Iterable, List, Set
+
+
+def read_image_ids(path: str) -> List[str]:
+    """Image ids of a split list: one a line, blank lines skipped, order kept.
+
+    An id is a file name without suffix, with sub-folders if there are any (``2007_000032``,
+    ``train2014/COCO_train2014_000000000009``).
+
+    Args:
+        path (str): The text file.
+
+    Returns:
+        list[str]: At least one id.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the list is empty or no text, or an id is unsafe; names file and line.
+    """
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'the list of image ids {path} does not exist: check ann_file '
+                                '(relative to data_root)')
+    try:
+        with open(path, encoding='utf-8-sig') as f:
+            lines = [line.strip() for line in f]
+    except UnicodeDecodeError as e:
+        raise ValueError(f'{path} is not a text file ({e}): ann_file must list one image id a '
+                         'line') from e
+    ids = [check_image_id(line, f'{path}, line {n}') for n, line in enumerate(lines, 1) if line]
+    if not ids:
+        raise ValueError(f'{path} lists no image: expected one image id a line')
+    return ids
+
+
+def check_image_id(image_id: str, where: str = 'image id') -> str:
+    """Return the id if it stays inside the image folder, else raise.
+
+    Raises:
+        ValueError: For absolute paths, ``..``, control characters and second columns.
+    """
+    if len(image_id.split()) > 1 and ('/' in image_id or '.' in image_id):
+        raise ValueError(f'{where}: {image_id!r} has several columns; expected one image id '
+                         'without folder and suffix (labels come from data_prefix.seg_map_path)')
+    if PurePosixPath(image_id).is_absolute() or PureWindowsPath(image_id).anchor:
+        raise ValueError(f'{where}: {image_id!r} is an absolute path; expected an image id '
+                         'relative to the image folder')
+    if '..' in image_id.replace('\\', '/').split('/'):
+        raise ValueError(f"{where}: {image_id!r} leaves the image folder through '..'")
+    if any(ord(c) < 32 for c in image_id):
+        raise ValueError(f'{where}: {image_id!r} holds control characters')
+    return image_id
+
+
+def list_image_ids(folder: str, suffix: str) -> List[str]:
+    """Ids of all files under ``folder`` that end with ``suffix``, sub-folders included, sorted."""
+    ids = []
+    for root, _, names in os.walk(folder):
+        rel = osp.relpath(root, folder)
+        prefix = '' if rel == '.' else rel.replace(os.sep, '/') + '/'
+        ids += [prefix + n[:-len(suffix)] for n in names
+                if n.endswith(suffix) and not n.startswith('.')]
+    return sorted(ids)
+
+
+def missing_files(paths: Iterable[str]) -> List[str]:
+    """Those of ``paths`` that are no file, in order. Lists each folder once: no stat a file."""
+    present: Dict[str, Set[str]] = {}
+    wanted = defaultdict(list)
+    paths = list(paths)
+    for path in paths:
+        wanted[osp.dirname(path)].append(path)
+    for folder in wanted:
+        present[folder] = _files_in(folder)
+    return [p for p in paths if osp.basename(p) not in present[osp.dirname(p)]]
+
+
+def _files_in(folder: str) -> Set[str]:
+    try:
+        with os.scandir(folder or '.') as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
