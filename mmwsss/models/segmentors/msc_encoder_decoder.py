@@ -5,7 +5,7 @@ loss on every scale and on the fusion is that of the published training code.
 
 Shape letters: B batch, K classes, H and W of the image, h and w of the logits at scale 1.
 """
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, List, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ def shrink_labels(labels: Tensor, size: Tuple[int, int]) -> Tensor:
 
     Returns:
         Tensor: (..., h, w), same dtype; row i is row floor((i + 0.5) H / h) of the input.
+        (Where that lies exactly between two rows, PIL's accumulated rounding may take the other.)
     """
     for dim, length in zip((-2, -1), size):
         source = labels.shape[dim]
@@ -66,7 +67,8 @@ class MSCEncoderDecoder(EncoderDecoder):
 
     Raises:
         ValueError: A scale is not positive, the first is not 1, one comes twice, or the decode
-            head does not return plain logits (cascades, mask classification).
+            head does not predict from plain logits (cascades, mask classification).
+        TypeError: In the first forward, the head returns something else than one logit map.
     """
 
     def __init__(self, *args, scales: Sequence[float] = (1.0, 0.75, 0.5), **kwargs) -> None:
@@ -95,15 +97,19 @@ class MSCEncoderDecoder(EncoderDecoder):
             return inputs
         return F.interpolate(inputs, scale_factor=scale, mode='bilinear', align_corners=False)
 
-    def _head_logits(self, feats: List[Tensor]) -> Tuple[Tensor, Union[Tensor, tuple]]:
-        """Logits of the decode head, and what it returned (EncHead returns a tuple)."""
-        output = self.decode_head.forward(feats)
-        return (output[0] if isinstance(output, tuple) else output), output
+    def _head_logits(self, feats: List[Tensor]) -> Tensor:
+        logits = self.decode_head.forward(feats)
+        if not isinstance(logits, Tensor):
+            raise TypeError(
+                f'MSCEncoderDecoder needs a head that returns one logit map, but '
+                f'{type(self.decode_head).__name__} returned a {type(logits).__name__}; use '
+                'EncoderDecoder, or scales=(1.0, )')
+        return logits
 
     def _fused_logits(self, inputs: Tensor) -> Tensor:
         """Maximum over the scales: (B, 3, H, W) -> (B, K, h, w)."""
         return max_fusion([
-            self._head_logits(self.extract_feat(self._rescale(inputs, scale)))[0]
+            self._head_logits(self.extract_feat(self._rescale(inputs, scale)))
             for scale in self.scales
         ])
 
@@ -123,10 +129,10 @@ class MSCEncoderDecoder(EncoderDecoder):
         all_logits = []
         for scale in self.scales:
             feats = self.extract_feat(self._rescale(inputs, scale))
-            logits, output = self._head_logits(feats)
+            logits = self._head_logits(feats)
             # Right after its forward: context heads keep their coarse map until the next loss.
             terms = self.decode_head.loss_by_feat(
-                output, self._shrunk_samples(data_samples, logits.shape[-2:]))
+                logits, self._shrunk_samples(data_samples, logits.shape[-2:]))
             prefix = 'decode' if scale == 1 else f'decode_x{scale:g}'
             losses.update(add_prefix(terms, prefix))
             if scale == 1 and self.with_auxiliary_head:
