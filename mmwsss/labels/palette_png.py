@@ -1,0 +1,104 @@
+"""Label maps as palette PNGs, and the check that a PNG on disk is whole.
+
+H, W: size of the label map.
+"""
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+
+
+def voc_palette() -> np.ndarray:
+    """Colours of PASCAL VOC's masks, for all 256 values.
+
+    Bit k of each colour channel is taken from the class id, three bits a step (VOC devkit,
+    ``VOClabelcolormap``). Ids above 20 go on in the same way, so that COCO's 81 classes have
+    distinct colours too; 255 is the devkit's cream for "void".
+
+    Returns:
+        uint8 array (256, 3), RGB.
+    """
+    ids = np.arange(256)
+    colours = np.zeros((256, 3), np.uint8)
+    for step in range(8):
+        for channel in range(3):
+            bit = (ids >> (3 * step + channel)) & 1
+            colours[:, channel] |= (bit << (7 - step)).astype(np.uint8)
+    return colours
+
+
+_PALETTE = voc_palette().tobytes()
+
+
+def encode_labels(labels: np.ndarray) -> bytes:
+    """One label map as the bytes of a palette PNG.
+
+    Args:
+        labels: (H, W) uint8.
+
+    Returns:
+        PNG, mode P with :func:`voc_palette`.
+    """
+    if labels.dtype != np.uint8 or labels.ndim != 2:
+        raise ValueError(f'labels must be uint8 (H, W), got {labels.dtype} {labels.shape}')
+    image = Image.fromarray(labels)
+    image.putpalette(_PALETTE)
+    buffer = io.BytesIO()
+    image.save(buffer, format='PNG')
+    return buffer.getvalue()
+
+
+def decode_labels(data: bytes, name: str) -> np.ndarray:
+    """Class ids of a palette or grey PNG.
+
+    Args:
+        data: the file's bytes.
+        name: what to call the file in errors.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        ValueError: not readable, or an image with colours instead of ids.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=('PNG',))
+        if image.mode not in ('P', 'L', '1'):
+            raise ValueError(f'{name}: mode {image.mode} holds colours, not class ids; '
+                             'save label maps as palette or 8-bit grey PNG')
+        return np.array(image, dtype=np.uint8)
+    except (OSError, SyntaxError, zlib.error, struct.error) as error:
+        raise ValueError(f'{name}: not a readable PNG ({error})') from error
+
+
+def check_png(data: bytes, name: str) -> tuple[int, int]:
+    """Make sure that a PNG is whole (every chunk's checksum, and the end mark) without decoding.
+
+    Returns:
+        (H, W) from its header.
+
+    Raises:
+        ValueError: cut short or damaged.
+    """
+    if not data.startswith(_SIGNATURE):
+        raise ValueError(f'{name}: not a PNG file ({len(data)} bytes)')
+    position, size = len(_SIGNATURE), None
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from('>I4s', data, position)
+        end = position + 12 + length
+        if end > len(data):
+            break
+        checksum, = struct.unpack_from('>I', data, end - 4)
+        if zlib.crc32(memoryview(data)[position + 4:end - 4]) != checksum:
+            raise ValueError(f'{name}: chunk {kind!r} is damaged')
+        if kind == b'IHDR':
+            width, height = struct.unpack_from('>II', data, position + 8)
+            size = (height, width)
+        if kind == b'IEND' and size is not None:
+            return size
+        position = end
+    raise ValueError(f'{name}: cut short ({len(data)} bytes)')
