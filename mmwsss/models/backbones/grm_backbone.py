@@ -9,8 +9,14 @@ from mmengine.registry import MODELS
 from mmseg.models.backbones import ResNet
 
 from mmwsss.knowledge import ClassGraph
-from mmwsss.models.insertion import (Insertion, Place, mmseg_scope, network_arguments,
-                                     network_class, taken_out)
+from mmwsss.models.insertion import (
+    Insertion,
+    Place,
+    mmseg_scope,
+    network_arguments,
+    network_class,
+    taken_out,
+)
 from mmwsss.models.layers import GraphReasoningMapping
 
 
@@ -50,8 +56,8 @@ class GRMBackbone(Insertion):
                  init_cfg: Optional[Union[dict, List[dict]]] = None,
                  **grm_kwargs) -> None:
         if nodes == 'coarse':
-            raise ValueError("GRMBackbone: nodes='coarse' is trained with labels, which a backbone "
-                             "does not see; use nodes='gathered', or GRMHead")
+            raise ValueError("GRMBackbone: nodes='coarse' is trained with labels, which a "
+                             "backbone does not see; use nodes='gathered', or GRMHead")
         arguments = network_arguments(backbone)
         arguments.update((key, value) for key, value in
                          (('pretrained', pretrained), ('init_cfg', init_cfg)) if value is not None)

@@ -13,8 +13,7 @@ from mmseg.models.losses import CrossEntropyLoss
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
-from mmwsss.models.insertion import (Insertion, Place, mmseg_scope, network_arguments,
-                                     network_class)
+from mmwsss.models.insertion import Insertion, Place, mmseg_scope, network_arguments, network_class
 
 _QUERIES = ('it classifies mask queries, not pixels',
             'use a head with a pixel classifier, such as UPerHead, on the same backbone')

@@ -107,7 +107,7 @@ FIT: Dict[str, HeadCase] = {
     'ANNHead': HeadCase(two(type='ANNHead', project_channels=2), TWO_MAPS),
     'APCHead': HeadCase(one(type='APCHead', pool_scales=(1, 2))),
     'ASPPHead': HeadCase(one(type='ASPPHead', dilations=(1, 2))),
-    'CCHead': HeadCase(one(type='CCHead'), ops=('CrissCrossAttention', )),
+    'CCHead': HeadCase(one(type='CCHead', channels=8), ops=('CrissCrossAttention', )),
     'DAHead': HeadCase(one(type='DAHead', pam_channels=2), main=0, train_main=0),
     'DDRHead': HeadCase(
         one(type='DDRHead', loss_decode=[OHEM, OHEM]), lambda: maps((8, 16))()[0],
