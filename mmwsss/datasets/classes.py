@@ -1,4 +1,4 @@
-"""Class names of VOC and COCO, and the one mapping from COCO's category ids to label values.
+"""Label values of VOC and COCO, and the one mapping from COCO's category ids to label values.
 
 Pure data: nothing here imports torch or reads a file. Label value 0 is the background; foreground
 class ``k`` (1-based) has label value ``k``; 255 is 'not labelled'.
@@ -10,25 +10,15 @@ unused as well. Masks made from ``instances_*.json`` must therefore be renumbere
 """
 from typing import Dict, Tuple
 
+from mmwsss.knowledge.names import COCO_CLASSES, VOC_CLASSES
+
+__all__ = [
+    'BACKGROUND', 'COCO_CATEGORY_IDS', 'COCO_CLASSES', 'COCO_UNUSED_IDS', 'IGNORE_LABEL',
+    'VOC_CLASSES', 'coco_category_id', 'coco_label'
+]
+
 BACKGROUND = 'background'
 IGNORE_LABEL = 255
-
-VOC_CLASSES: Tuple[str, ...] = (
-    'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair', 'cow',
-    'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant', 'sheep', 'sofa', 'train',
-    'tvmonitor')
-
-COCO_CLASSES: Tuple[str, ...] = (
-    'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat',
-    'traffic light', 'fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog',
-    'horse', 'sheep', 'cow', 'elephant', 'bear', 'zebra', 'giraffe', 'backpack', 'umbrella',
-    'handbag', 'tie', 'suitcase', 'frisbee', 'skis', 'snowboard', 'sports ball', 'kite',
-    'baseball bat', 'baseball glove', 'skateboard', 'surfboard', 'tennis racket', 'bottle',
-    'wine glass', 'cup', 'fork', 'knife', 'spoon', 'bowl', 'banana', 'apple', 'sandwich',
-    'orange', 'broccoli', 'carrot', 'hot dog', 'pizza', 'donut', 'cake', 'chair', 'couch',
-    'potted plant', 'bed', 'dining table', 'toilet', 'tv', 'laptop', 'mouse', 'remote',
-    'keyboard', 'cell phone', 'microwave', 'oven', 'toaster', 'sink', 'refrigerator', 'book',
-    'clock', 'vase', 'scissors', 'teddy bear', 'hair drier', 'toothbrush')
 
 #: Category ids that ``instances_{train,val}2014.json`` never uses.
 COCO_UNUSED_IDS: Tuple[int, ...] = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)

@@ -1,0 +1,8 @@
+from .hooks import AtomicCheckpointHook, ExactResumeHook, PreflightHook
+from .preflight import PreflightError
+from .safe_load import CheckpointError, load_checkpoint_safely, use_safe_loading
+
+__all__ = [
+    'AtomicCheckpointHook', 'CheckpointError', 'ExactResumeHook', 'PreflightError',
+    'PreflightHook', 'load_checkpoint_safely', 'use_safe_loading'
+]

@@ -1,0 +1,5 @@
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .exact_resume_hook import ExactResumeHook
+from .preflight_hook import PreflightHook
+
+__all__ = ['AtomicCheckpointHook', 'ExactResumeHook', 'PreflightHook']
