@@ -1,0 +1,159 @@
+import pytest
+import torch
+from mmengine.registry import MODELS
+from mmpretrain.structures import DataSample
+from torch import nn
+from torch.nn import functional as F
+
+from mmwsss.models.classifiers import CAMClassifier
+
+
+def build(head=None, backbone=None, **kwargs):
+    """A classifier on a ResNet-18 of output stride 16 with few channels."""
+    backbone = backbone or dict(
+        type='mmpretrain.ResNet', depth=18, base_channels=4, stem_channels=4,
+        strides=(1, 2, 2, 1), norm_eval=True, frozen_stages=0)
+    head = dict(dict(type='CAMHead', num_classes=3, in_channels=32), **(head or {}))
+    kwargs.setdefault('data_preprocessor', dict(
+        type='ClsDataPreprocessor', mean=[120.] * 3, std=[60.] * 3, to_rgb=True))
+    model = MODELS.build(dict(type='CAMClassifier', backbone=backbone, head=head, **kwargs))
+    return model.eval()
+
+
+def sample(*classes):
+    score = torch.zeros(3)
+    score[list(classes)] = 1
+    return DataSample().set_gt_score(score)
+
+
+def images(*sizes):
+    return [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes]
+
+
+def slow_maps(model, image, scales, flip, stride=4):
+    """The published way: one scale and one mirroring after the other, on one image."""
+    height, width = image.shape[-2:]
+    total = 0
+    for scale in scales:
+        size = (round(height * scale), round(width * scale))
+        scaled = image if scale == 1 else F.interpolate(
+            image, size, mode='bicubic', antialias=True)
+        cam = model.head.classifier(model.backbone(scaled)[-1]).relu()
+        if flip:
+            mirrored = model.head.classifier(model.backbone(scaled.flip(-1))[-1]).relu()
+            cam = cam + mirrored.flip(-1)
+        size = ((height - 1) // stride + 1, (width - 1) // stride + 1)
+        total = total + F.interpolate(cam, size, mode='bilinear', align_corners=False)
+    return total
+
+
+@pytest.mark.parametrize('flip', [True, False])
+@pytest.mark.parametrize('scales', [(1.0, 0.5, 1.5), (0.75, ), (1.0, )])
+def test_maps_equal_the_slow_way(scales, flip):
+    model = build(test_cam=dict(scales=scales, flip=flip))
+    inputs = images((50, 66))
+    out, = model.test_step(dict(inputs=inputs, data_samples=[sample(0, 2)]))
+    normalized = (inputs[0].flip(0)[None].float() - 120) / 60
+    with torch.no_grad():
+        maps = slow_maps(model, normalized, scales, flip)[0]
+        scores = model(normalized).sigmoid()[0]
+    assert out.activations.shape == (2, 13, 17)
+    assert out.activation_classes.tolist() == [0, 2]
+    for mine, expected in zip(out.activations, maps[[0, 2]]):
+        torch.testing.assert_close(mine, expected / (expected.max() + 1e-5))
+    torch.testing.assert_close(out.pred_score, scores)
+
+
+def test_images_of_several_shapes_in_a_batch():
+    """The same as one by one, in the order of the batch, without padding."""
+    model = build(test_cam=dict(scales=(1.0, 0.5)))
+    inputs = images((48, 64), (64, 48), (48, 64), (33, 80))
+    labels = [(0, ), (1, 2), (), (2, )]
+    batch = dict(inputs=inputs, data_samples=[sample(*c) for c in labels])
+    together = model.test_step(batch)
+    for image, classes, out in zip(inputs, labels, together):
+        alone, = model.test_step(dict(inputs=[image], data_samples=[sample(*classes)]))
+        assert out.activation_classes.tolist() == list(classes)
+        torch.testing.assert_close(out.activations, alone.activations)
+        torch.testing.assert_close(out.pred_score, alone.pred_score)
+    assert together[2].activations.shape == (0, 12, 16)
+
+
+def test_stacked_batch_and_no_labels():
+    model = build(test_cam=dict(scales=(1.0, ), classes='predicted'), head=dict(thr=0.0))
+    out = model.test_step(dict(inputs=torch.stack(images((32, 32), (32, 32)))))
+    assert [s.activations.shape for s in out] == [(3, 8, 8)] * 2
+    assert 0 <= float(out[0].activations.min()) <= float(out[0].activations.max()) < 1
+
+
+def test_val_and_test_have_their_own_settings():
+    model = build(val_cam=dict(scales=(1.0, ), flip=False, stride=8))
+    inputs = images((32, 48))
+    val, = model.val_step(dict(inputs=inputs, data_samples=[sample(1)]))
+    test, = model.test_step(dict(inputs=inputs, data_samples=[sample(1)]))
+    assert val.activations.shape == (1, 4, 6)
+    assert 'activations' not in test and 'pred_score' in test
+
+
+def test_cams_are_without_gradient_and_one_product():
+    model = build()
+    features = torch.randn(2, 32, 4, 5, requires_grad=True)
+    cams = model.cams(features)
+    assert not cams.requires_grad
+    weight = model.head.classifier.weight[:, :, 0, 0]
+    expected = (weight @ features.flatten(2)).relu().reshape(2, 3, 4, 5)
+    torch.testing.assert_close(cams, expected)
+    torch.testing.assert_close(model.cams((None, features)), expected)
+
+
+@pytest.mark.parametrize('head', [
+    dict(), dict(pooling='lse'), dict(type='ReCAMHead'),
+    dict(type='GCNClsHead', classes=['cat', 'dog', 'cow'], hidden_channels=4)])
+def test_training_step(head):
+    model = build(head=head)
+    model.train()
+    data = dict(inputs=images((32, 32), (32, 32)), data_samples=[sample(0), sample(1, 2)])
+    data = model.data_preprocessor(data, True)
+    losses = model(**data, mode='loss')
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    lacking = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert not lacking
+
+
+def test_published_backbone_has_stride_16_and_frozen_statistics():
+    model = build()
+    model.train()
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert not any(norm.training for norm in norms)
+    stem = model.backbone.norm1
+    assert not stem.weight.requires_grad and not model.backbone.conv1.weight.requires_grad
+    assert all(n.weight.requires_grad for n in norms if n is not stem)
+    assert model.extract_feat(torch.zeros(1, 3, 64, 96))[-1].shape == (1, 32, 4, 6)
+
+
+def test_timm_backbones():
+    for backbone, channels in ((dict(type='FrozenTIMMBackbone', model_name='tf_efficientnet_lite0',
+                                     out_indices=(4, )), 320),
+                               (dict(type='mmpretrain.TIMMBackbone', model_name='resnet18',
+                                     features_only=True, output_stride=16), 512)):
+        model = build(backbone=backbone, head=dict(in_channels=channels))
+        assert model.extract_feat(torch.zeros(1, 3, 64, 64))[-1].shape == (1, channels, 4, 4)
+        assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
+
+
+@pytest.mark.parametrize('cam, message', [
+    (dict(scales=()), 'scales'), (dict(scales=(1, 0)), 'scales'), (dict(stride=0), 'stride'),
+    (dict(classes='all'), 'classes')])
+def test_bad_settings(cam, message):
+    with pytest.raises(ValueError, match=message):
+        build(test_cam=cam)
+
+
+def test_padding_and_heads_without_maps_are_refused():
+    with pytest.raises(ValueError, match='pad_size_divisor'):
+        build(test_cam=dict(), data_preprocessor=dict(pad_size_divisor=32))
+    with pytest.raises(ValueError, match='LinearClsHead'):
+        CAMClassifier(
+            backbone=dict(type='ResNet', depth=18),
+            head=dict(type='LinearClsHead', num_classes=3, in_channels=512))
