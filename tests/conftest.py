@@ -1,4 +1,4 @@
-"""What all tests share: a fixed seed, few threads, the shared data, and the skipping of GPU tests."""
+"""What all tests share: fixed seeds, one thread, the shared data, GPU tests kept for a GPU."""
 import os
 
 # Before torch is imported: with its default threads a tiny forward pass takes twenty times as
@@ -18,7 +18,7 @@ from tests.paths import SHARED  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def fixed_seed():
-    """Seed Python, NumPy and torch before each test, so that it gives the same alone and in the suite."""
+    """Seed Python, NumPy and torch: a test gives the same alone and in the whole suite."""
     import torch
     random.seed(0)
     np.random.seed(0)
@@ -27,7 +27,7 @@ def fixed_seed():
 
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
-    """The ``data`` folder of the shared material (real images); a test that asks skips without it."""
+    """The ``data`` folder of the shared material (real images); tests skip without it."""
     if SHARED is None or not (SHARED / 'data').is_dir():
         pytest.skip('no shared data beside the clone (set MMWSSS_SHARED to its folder)')
     return SHARED / 'data'
