@@ -3,8 +3,8 @@
 Shape letters: B batch, D channels before the classifier, K classes, H and W of the feature map.
 """
 import inspect
-from types import CodeType
-from typing import Any, Dict, List, Optional, Tuple
+from types import CodeType, FunctionType
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from mmengine.registry import MODELS
@@ -156,11 +156,21 @@ def unfit_error(inserting: type, head_class: type, why: str, remedy: str) -> Val
 
 
 def _calls_cls_seg(head_class: type) -> bool:
-    """Whether a method other than ``cls_seg`` itself, of the class or a parent, names it."""
-    return any(
-        'cls_seg' in _names(method.__code__)
-        for parent in head_class.__mro__ for name, method in vars(parent).items()
-        if inspect.isfunction(method) and name != 'cls_seg')
+    """Whether a method other than ``cls_seg`` itself names it."""
+    return any('cls_seg' in _names(method.__code__)
+               for name in dir(head_class) if name != 'cls_seg'
+               for method in _live_methods(head_class, name))
+
+
+def _live_methods(cls: type, name: str) -> Iterator[FunctionType]:
+    """The method of that name, and the overridden ones that it passes the call on to."""
+    parents = {parent.__name__ for parent in cls.__mro__}
+    for parent in cls.__mro__:
+        method = vars(parent).get(name)
+        if isinstance(method, FunctionType):
+            yield method
+            if not {'super', *parents} & set(_names(method.__code__)):
+                return
 
 
 def _names(code: CodeType) -> Tuple[str, ...]:

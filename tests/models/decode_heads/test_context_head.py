@@ -143,26 +143,53 @@ def test_straight_to_classes():
         build(HeadCase(dict(type='DeepLabV2Head', in_channels=8, channels=None)))
 
 
-def test_foreign_heads():
-    class NoHead(nn.Module):
-        pass
+class NoHead(nn.Module):
+    pass
 
-    class Direct(BaseDecodeHead):
-        def forward(self, inputs):
-            return self.conv_seg(inputs[0])
 
-    class Nested(BaseDecodeHead):
-        def forward(self, inputs):
-            return (lambda x: self.cls_seg(x))(inputs[0])
+class Direct(BaseDecodeHead):
+    def forward(self, inputs):
+        return self.conv_seg(inputs[0])
 
-    with pytest.raises(ValueError, match='cannot be put into NoHead: it is not a BaseDecodeHead'):
-        build(HeadCase(one(type=NoHead)))
-    with pytest.raises(ValueError, match='cannot be put into Direct: it never calls self.cls_seg'):
-        build(HeadCase(dict(type=Direct, in_channels=4)))
-    plain, wrapped = plain_and_wrapped(
-        HeadCase(dict(type=Nested, in_channels=4), maps((4, 16))))
-    torch.testing.assert_close(wrapped(maps((4, 16))()),
-                               plain([2 * maps((4, 16))()[0]]))
+
+class OnlyItself(Direct):
+    def cls_seg(self, feat):
+        return super().cls_seg(feat).relu()
+
+
+class Overridden(FCNHead):
+    def forward(self, inputs):
+        return self.conv_seg(self._forward_feature(inputs))
+
+
+class Nested(BaseDecodeHead):
+    def forward(self, inputs):
+        return (lambda x: self.cls_seg(x))(inputs[0])
+
+
+class BySuper(Nested):
+    def forward(self, inputs):
+        return super().forward(inputs)
+
+
+class ByName(Nested):
+    def forward(self, inputs):
+        return Nested.forward(self, inputs)
+
+
+@pytest.mark.parametrize('head, why', [
+    (NoHead, 'it is not a BaseDecodeHead'), (Direct, 'it never calls self.cls_seg'),
+    (OnlyItself, 'it never calls self.cls_seg'), (Overridden, 'it never calls self.cls_seg')])
+def test_foreign_heads_without_a_classifier(head, why):
+    with pytest.raises(ValueError, match=f'cannot be put into {head.__name__}: {why}'):
+        build(HeadCase(dict(type=head, in_channels=4)))
+
+
+@pytest.mark.parametrize('head', [Nested, BySuper, ByName])
+def test_foreign_heads(head):
+    plain, wrapped = plain_and_wrapped(HeadCase(dict(type=head, in_channels=4)))
+    features = maps((4, 16))()
+    torch.testing.assert_close(wrapped(features), plain([2 * features[0]]))
 
 
 def test_bad_configs():
@@ -239,7 +266,8 @@ def test_coarse_loss_of_each_pass():
         output = head(*inputs)
     assert 'loss_coarse' not in head.loss_by_feat(output, samples())
     (first + head.loss(*inputs, samples(), dict())['loss_coarse']).backward()
-    assert 'loss_coarse' not in case.loss(head.eval(), samples())
+    output = head(*inputs)
+    assert 'loss_coarse' not in head.eval().loss_by_feat(output, samples())
 
 
 def test_coarse_loss_off():
