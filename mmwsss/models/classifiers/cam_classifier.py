@@ -13,7 +13,7 @@ from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from .multi_scale_cams import activation_size, check_cam_cfg, normalize_maps
+from .multi_scale_cams import activation_size, check_cam_cfg, covered_size, normalize_maps
 
 
 @MODELS.register_module()
@@ -92,17 +92,18 @@ class CAMClassifier(ImageClassifier):
             tuple[Tensor, Tensor]: maps (B, C, h, w), >= 0, not normalised; class scores (B, C)
             before the sigmoid, of the image at its own size and not mirrored.
         """
-        size = activation_size(inputs.shape[-2:], stride)
+        covered = covered_size(inputs.shape[-2:], stride)
+        height, width = activation_size(inputs.shape[-2:], stride)
         maps, logits = 0, None
         for scale in scales:
             feats = self._feats_at(inputs, scale, flip)
             maps = maps + F.interpolate(
-                _unflipped_sum(self.cams(feats).float(), flip), size, mode='bilinear')
+                _unflipped_sum(self.cams(feats).float(), flip), covered, mode='bilinear')
             if scale == 1:
                 logits = self.head(feats[:len(inputs)])
         if logits is None:
             logits = self.head(self._feats_at(inputs, 1.0, False))
-        return maps, logits
+        return maps[..., :height, :width], logits
 
     def _feats_at(self, inputs: Tensor, scale: float, flip: bool) -> Tensor:
         """Last feature map of the scaled images, and after them of their mirror images."""

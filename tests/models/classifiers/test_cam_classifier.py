@@ -42,9 +42,9 @@ def slow_maps(model, image, scales, flip, stride=4):
         if flip:
             mirrored = model.head.classifier(model.backbone(scaled.flip(-1))[-1]).relu()
             cam = cam + mirrored.flip(-1)
-        size = ((height - 1) // stride + 1, (width - 1) // stride + 1)
-        total = total + F.interpolate(cam, size, mode='bilinear', align_corners=False)
-    return total
+        up16 = (((height - 1) // 16 + 1) * 16 // stride, ((width - 1) // 16 + 1) * 16 // stride)
+        total = total + F.interpolate(cam, up16, mode='bilinear', align_corners=False)
+    return total[..., :(height - 1) // stride + 1, :(width - 1) // stride + 1]
 
 
 @pytest.mark.parametrize('flip', [True, False])
@@ -143,7 +143,7 @@ def test_timm_backbones():
 
 
 @pytest.mark.parametrize('cam, message', [
-    (dict(scales=()), 'scales'), (dict(scales=(1, 0)), 'scales'), (dict(stride=0), 'stride'),
+    (dict(scales=()), 'scales'), (dict(scales=(1, 0)), 'scales'), (dict(stride=0), 'stride'), (dict(stride=3), 'stride'),
     (dict(classes='all'), 'classes')])
 def test_bad_settings(cam, message):
     with pytest.raises(ValueError, match=message):
