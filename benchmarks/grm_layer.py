@@ -3,7 +3,8 @@
 1. ``mode='reference'`` beside a literal implementation of the published formula, which
    concatenates every pixel with every node to a (H W, C, 2D) tensor, image by image. Outputs and
    gradients are compared first; the run stops if they differ.
-2. The working forms and the controls beside the reference.
+2. The working forms, the controls, and the context modules inside mmseg's NL, DNL, OCR and EMA
+   heads, at the same channels.
 
     python benchmarks/grm_layer.py
     python benchmarks/grm_layer.py --device cuda
@@ -26,6 +27,10 @@ from _measure import (
     take_turns,
     time_cell,
 )
+from mmcv.cnn import NonLocal2d
+from mmseg.models.decode_heads.dnl_head import DisentangledNonLocal2d
+from mmseg.models.decode_heads.ema_head import EMAModule
+from mmseg.models.decode_heads.ocr_head import ObjectAttentionBlock, SpatialGatherModule
 from torch import Tensor, nn
 
 from mmwsss.models.layers import GlobalContext, GraphReasoningMapping, PixelResidual
@@ -83,6 +88,51 @@ class LiteralGRM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, D, H, W) -> (B, D, H, W)."""
         return torch.stack([self._image(image) for image in x])
+
+
+class OCRBlock(nn.Module):
+    """What OCRHead does between its features and its classifier, with a 1x1 coarse classifier."""
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.coarse = nn.Conv2d(channels, num_classes, 1)
+        self.gather = SpatialGatherModule(1)
+        self.attend = ObjectAttentionBlock(
+            channels, channels // 2, 1, conv_cfg=None, norm_cfg=dict(type='BN'),
+            act_cfg=dict(type='ReLU'))
+
+    def reason(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        coarse = self.coarse(x)
+        return self.attend(x, self.gather(x, coarse)), coarse
+
+
+class EMABlock(nn.Module):
+    """What EMAHead does between its first and its last 3x3 convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.middle = nn.Conv2d(channels, channels, 1).requires_grad_(False)
+        self.attend = EMAModule(channels, num_bases=64, num_stages=3, momentum=0.1)
+        self.out = nn.Sequential(
+            nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.out(self.attend(self.middle(x)).relu()))
+
+
+def context_modules(channels: int, num_classes: int, graph: str) -> Dict[str, nn.Module]:
+    """All forms of the layer, the controls, and the modules of mmseg's heads."""
+    norm = dict(norm_cfg=dict(type='BN'))
+    return {
+        **{name: GraphReasoningMapping(channels, graph=graph, num_classes=num_classes, **options)
+           for name, options in WORKING_FORMS.items()},
+        'control: GlobalContext': GlobalContext(channels),
+        'control: PixelResidual': PixelResidual(channels),
+        'mmseg: NL': NonLocal2d(channels, reduction=2, **norm),
+        'mmseg: DNL': DisentangledNonLocal2d(channels, reduction=2, temperature=0.05, **norm),
+        'mmseg: OCR': OCRBlock(channels, num_classes),
+        'mmseg: EMA': EMABlock(channels),
+    }
 
 
 def forward_backward(module: nn.Module, x: Tensor, grad: Tensor) -> Callable[[], Tensor]:
@@ -189,23 +239,19 @@ def against_literal(shape: tuple, args: argparse.Namespace, repeats: int) -> Non
           f'{extra[literal] / extra[name]:.1f}'] for name in cases])
 
 
-def working_forms(shape: tuple, args: argparse.Namespace, repeats: int) -> None:
+def compare_modules(shape: tuple, args: argparse.Namespace, repeats: int) -> None:
     graph, num_classes, batch, channels, height, width = shape
     x, grad = make_inputs((batch, channels, height, width), args.device)
-    cases = {
-        name: GraphReasoningMapping(channels, graph=graph, num_classes=num_classes, **options)
-        for name, options in WORKING_FORMS.items()
-    }
-    cases['control: GlobalContext'] = GlobalContext(channels)
-    cases['control: PixelResidual'] = PixelResidual(channels)
+    cases = context_modules(channels, num_classes, graph)
     for module in cases.values():
         module.to(args.device)
     seconds, extra = measure(cases, x, grad, repeats, args.device)
     default = 'bilinear, coarse nodes (default)'
     print_table(
-        f'All forms, B {batch}, D {channels}, {height}x{width}, {num_classes} classes: '
+        f'All forms and other modules, B {batch}, D {channels}, {height}x{width}, '
+        f'{num_classes} classes: '
         'forward + backward, with dropout',
-        ['form', 'parameters', 'ms', 'extra MB', 'time / default', 'memory / default'],
+        ['module', 'parameters', 'ms', 'extra MB', 'time / default', 'memory / default'],
         [[name, sum(p.numel() for p in module.parameters()), time_cell(seconds[name]),
           megabytes(extra[name]), f'{ratio(seconds[name], seconds[default]):.2f}',
           f'{extra[name] / extra[default]:.2f}'] for name, module in cases.items()])
@@ -217,7 +263,7 @@ def main() -> None:
     print(machine_report(args.device))
     for shape in QUICK_SHAPES if args.quick else SHAPES:
         against_literal(shape, args, repeats)
-        working_forms(shape, args, repeats)
+        compare_modules(shape, args, repeats)
 
 
 if __name__ == '__main__':

@@ -123,9 +123,13 @@ def context_models(models: Models) -> Dict[str, nn.Module]:
     }
 
 
-def other_forms(models: Models) -> Dict[str, nn.Module]:
-    """Forms of the layer that are not the default, and its control."""
+def other_heads(models: Models) -> Dict[str, nn.Module]:
+    """Forms of the layer that are not the default, its control, and GRM in the head that NL and
+    DNL build upon."""
+    fcn = models.mmseg('FCNHead', num_convs=2)
     heads = {
+        'FCNHead': fcn,
+        'FCNHead + GRM (default)': dict(type='GRMHead', head=fcn, graph='voc'),
         'ASPP-256 + GRM reference': models.grm(mode='reference'),
         'ASPP-256 + GRM bilinear, gathered': models.grm(nodes='gathered'),
         'ASPP-256 + GRM additive, coarse': models.grm(mode='additive'),
@@ -301,7 +305,7 @@ def main() -> None:
     calibrate(models.backbone, data['inputs'])
     check_equal(models, data)
     cases = context_models(models)
-    compare_heads({**cases, **other_forms(models)}, data, 3 * repeats, args.device)
+    compare_heads({**cases, **other_heads(models)}, data, 3 * repeats, args.device)
     if args.heads_only:
         return
     compare_steps('Whole training steps, context heads', BASE, cases, batch, repeats, args.device)
