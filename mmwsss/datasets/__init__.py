@@ -1,10 +1,13 @@
 from .checked_seg_dataset import CheckedSegDataset
 from .coco14_seg import COCO14SegDataset
+from .image_label_dataset import ImageLabelDataset, WeakCOCO14Dataset, WeakVOCDataset
+from .image_labels import ImageLabels
 from .samplers import ResumableInfiniteSampler
-from .transforms import LoadSegLabels
+from .transforms import LoadAnyImage, LoadSegLabels, RandomLongSideCrop
 from .voc12_seg import VOC12SegDataset
 
 __all__ = [
-    'COCO14SegDataset', 'CheckedSegDataset', 'LoadSegLabels', 'ResumableInfiniteSampler',
-    'VOC12SegDataset'
+    'COCO14SegDataset', 'CheckedSegDataset', 'ImageLabelDataset', 'ImageLabels',
+    'LoadAnyImage', 'LoadSegLabels', 'RandomLongSideCrop', 'ResumableInfiniteSampler',
+    'VOC12SegDataset', 'WeakCOCO14Dataset', 'WeakVOCDataset'
 ]
