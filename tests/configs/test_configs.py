@@ -61,11 +61,7 @@ def largefov_rates(name):
     return (2 * rate, 0.) if name.endswith('bias') else (rate, 5e-4)
 
 
-def lite_rates(name):
-    return (1e-4 if name.startswith('backbone.') else 1e-3), 0.01
-
-
-def toy_rates(name):
+def small_rates(name):
     return 3e-3, 0.01
 
 
@@ -87,8 +83,8 @@ def swin_rates(name):
 RATES = {
     'deeplabv2_r101': deeplabv2_rates,
     'deeplabv2_vgg16': largefov_rates,
-    'deeplabv2_effnetlite0': lite_rates,
-    'deeplabv2_r18': toy_rates,
+    'deeplabv2_effnetlite0': small_rates,
+    'deeplabv2_r18': small_rates,
     'deeplabv3_r50': mmseg_sgd_rates,
     'pspnet_r50': mmseg_sgd_rates,
     'segformer': segformer_rates,
@@ -109,8 +105,7 @@ def is_frozen(config_name, name):
         return name.startswith('backbone.') and (
             module.startswith('bn') or '.downsample.1.' in name)
     if 'effnetlite0' in config_name:
-        return name.startswith(('backbone.timm_model.conv_stem', 'backbone.timm_model.bn1')) or (
-            name.startswith('backbone.timm_model.blocks.') and int(name.split('.')[3]) <= 2)
+        return name.startswith('backbone.')
     return False
 
 

@@ -1,4 +1,4 @@
-# EfficientNet-Lite0 at output stride 16 with a small DeepLabV2 head, one scale: for CPUs.
+# EfficientNet-Lite0 (frozen) at output stride 16 with a small DeepLabV2 head, one scale: for CPUs.
 # ImageNet weights: tools/convert_efficientnet_lite.py (RGB, mean and std 127.5).
 # MMWSSS_WEIGHTS: folder of efficientnet_lite0.pth.
 num_classes = 21
@@ -18,7 +18,7 @@ model = dict(
         model_name='tf_efficientnet_lite0',
         out_indices=(3, 4),
         output_stride=16,
-        frozen_stages=2,
+        frozen_stages=4,
         norm_eval=True,
         init_cfg=dict(
             type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/efficientnet_lite0.pth')),
