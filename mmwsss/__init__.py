@@ -32,4 +32,4 @@ def _check_requirements() -> None:
 
 _check_requirements()
 
-from . import config_scopes, datasets, engine, models  # noqa: E402,F401
+from . import config_scopes, datasets, engine, evaluation, models  # noqa: E402,F401

@@ -1,0 +1,69 @@
+"""A test loop's activation maps, put into a store as they come."""
+from collections.abc import Sequence
+
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+
+from mmwsss.labels import ActivationStore
+
+
+@METRICS.register_module()
+class ActivationWriter(BaseMetric):
+    """Write the ``activations`` of each test sample into an :class:`ActivationStore`.
+
+    Each image is on disk, whole, before the next batch begins; with ``skip_stored`` of
+    :class:`ImageLabelDataset` naming the same folder, a stopped extraction goes on at the image
+    where it stopped. Under any launcher each process writes its own images.
+
+    Needs :class:`CAMClassifier` with ``test_cam`` and ``image_id`` and ``ori_shape`` among the
+    ``meta_keys`` of ``PackInputs``.
+
+    Args:
+        out (str): folder of the store; made if absent.
+        bits (int): 8 (default) or 16.
+        stride (int): of the maps, as in ``test_cam``. Defaults to 4.
+        prefix (str, optional): of the metric's name. Defaults to 'activations'.
+
+    Metric: ``images``, how many this run wrote.
+
+    Raises:
+        ValueError: if samples carry no maps, no id, or the store is of other classes or settings.
+    """
+
+    default_prefix = 'activations'
+
+    def __init__(self, out: str, bits: int = 8, stride: int = 4, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.out = out
+        self.bits = bits
+        self.stride = stride
+        self._store: ActivationStore | None = None
+
+    @property
+    def store(self) -> ActivationStore:
+        """The store, opened at first use: a metric may be built where nothing is to be made."""
+        if self._store is None:
+            classes = (self.dataset_meta or {}).get('classes')
+            if classes is None:
+                raise ValueError('the data set has no class names (metainfo), which a store of '
+                                 'activation maps needs: use ImageLabelDataset')
+            self._store = ActivationStore(self.out, classes, stride=self.stride, bits=self.bits)
+        return self._store
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Write one batch."""
+        for sample in data_samples:
+            lacking = [key for key in ('activations', 'activation_classes', 'image_id',
+                                       'ori_shape') if key not in sample]
+            if lacking:
+                raise ValueError(
+                    f'{sample.get("img_path", "a test sample")} has no {", ".join(lacking)}: set '
+                    'test_cam of CAMClassifier, and meta_keys of PackInputs to include image_id '
+                    'and ori_shape')
+            self.store.write(sample['image_id'], sample['activations'],
+                             sample['activation_classes'].tolist(), sample['ori_shape'])
+            self.results.append(1)
+
+    def compute_metrics(self, results: list) -> dict:
+        """How many images of the data set were written, over all processes."""
+        return dict(images=len(results))
