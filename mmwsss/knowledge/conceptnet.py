@@ -281,8 +281,8 @@ class _TableReader:
         """All edges; called once, after the last block."""
         self._refuse_other_files()
         if not self.kept:
-            raise ValueError(f'{self.path}: no edge between two {self.prefix.decode()} concepts in '
-                             f'{self.lines:,} lines; is the language {self.language!r} right?')
+            raise ValueError(f'{self.path}: no edge between two {self.prefix.decode()} concepts '
+                             f'in {self.lines:,} lines; is the language {self.language!r} right?')
         start, end, relation, weight = (np.concatenate(parts) for parts in zip(*self._chunks))
         concepts = b'\n'.join(self._concepts).decode('utf-8', 'replace').split('\n')
         relations = [name.decode('utf-8', 'replace') for name in self._relations]

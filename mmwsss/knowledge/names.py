@@ -1,4 +1,4 @@
-"""Class names: how they are compared, which of them mean the same, and which concept stands for one.
+"""Class names: how they are compared and which of them mean the same.
 
 Classes are matched by name, never by row number. Two names match if they are the same after
 :func:`plain` (case, spaces, hyphens and underscores do not count) or stand in one row of
@@ -76,7 +76,7 @@ _GROUP: Dict[str, Tuple[str, ...]] = {plain(name): row for row in ALIASES for na
 
 def aliases(name: str) -> Tuple[str, ...]:
     """Other names of the same thing, the commonest first; () if none is known."""
-    return tuple(other for other in _GROUP.get(plain(name), ()) if plain(other) != plain(name))
+    return tuple(other for other in _GROUP.get(plain(name), ()) if other != name)
 
 
 def match(wanted: Sequence[str], known: Sequence[str]) -> List[int]:
@@ -119,8 +119,8 @@ def _check_no_row_twice(wanted: Sequence[str], found: Iterable[int], known: Sequ
     taken: Dict[int, str] = {}
     for name, row in zip(wanted, found):
         if row in taken:
-            raise ValueError(f'classes {taken[row]!r} and {name!r} are both {known[row]!r} of the '
-                             'class graph; build a graph for this list with '
+            raise ValueError(f'classes {taken[row]!r} and {name!r} are both {known[row]!r} of '
+                             'the class graph; build a graph for this list with '
                              'tools/build_class_graph.py')
         taken[row] = name
 
@@ -133,5 +133,5 @@ def _unknown_message(unknown: Sequence[str], known: Sequence[str]) -> str:
                                    if close else ''))
     hint = ('; the background is no class of a class graph: leave it out'
             if 'background' in unknown else '')
-    return (f'class graph of {len(known)} classes does not know {", ".join(parts)}{hint}. Build one '
-            'for your classes with tools/build_class_graph.py')
+    return (f'class graph of {len(known)} classes does not know {", ".join(parts)}{hint}. Build '
+            'one for your classes with tools/build_class_graph.py')

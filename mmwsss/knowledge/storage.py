@@ -17,7 +17,7 @@ _STAMP = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip member can carry
 
 @contextlib.contextmanager
 def replacing(path: Union[str, PathLike]) -> Iterator[Path]:
-    """Give a file beside ``path`` to write to; it takes the place of ``path`` only if all goes well.
+    """Give a draft beside ``path`` to write to; it takes the place of ``path`` if all goes well.
 
     Raises:
         OSError: if the folder cannot be written; ``path`` is then as it was before.
@@ -48,8 +48,8 @@ def save_npz(path: Union[str, PathLike], arrays: Mapping[str, np.ndarray]) -> No
         for name, array in arrays.items():
             array = np.asarray(array)
             if array.dtype.hasobject:
-                raise ValueError(f'{path}: array {name!r} has dtype object; only plain numbers and '
-                                 'strings can be stored')
+                raise ValueError(f'{path}: array {name!r} has dtype object; only plain numbers '
+                                 'and strings can be stored')
             member = zipfile.ZipInfo(f'{name}.npy', date_time=_STAMP)
             member.external_attr = 0o644 << 16
             with archive.open(member, 'w', force_zip64=array.nbytes >= 2**31) as file:

@@ -1,0 +1,160 @@
+"""Build the class graph of any list of classes.
+
+python tools/build_class_graph.py --classes voc --conceptnet conceptnet-assertions-5.7.0.csv.gz \\
+    --vectors glove.6B.300d.txt --out graphs/voc.npz
+python tools/build_class_graph.py --classes farm.txt --conceptnet FILE --vectors FILE \\
+    --out farm.npz
+
+The class file has a class a line, in label order without the background: "tractor" or
+"tractor: farm tractor, machine" with other words to try. docs/class_graphs.md tells the whole way.
+"""
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mmwsss.knowledge import (DROPPED_RELATIONS, ClassGraph, ConvergenceError, build_class_graph,
+                              cached_conceptnet, cooccurrence_relations, identity_relations,
+                              random_relations, read_class_list, read_conceptnet,
+                              read_pickled_array)
+from mmwsss.knowledge.names import match
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--classes', required=True, help='voc, coco or a file with a class a line')
+    parser.add_argument('--conceptnet', required=True,
+                        help='conceptnet-assertions-*.csv, plain or .gz')
+    parser.add_argument('--vectors', required=True,
+                        help='GloVe text, fastText .vec or word2vec binary')
+    parser.add_argument('--out', required=True, help='npz to write')
+    parser.add_argument('--relations', default='walk',
+                        choices=('walk', 'cooccurrence', 'identity', 'random'),
+                        help='walk: ConceptNet (default); the others replace its matrix')
+    parser.add_argument('--labels', help='image-level labels for --relations cooccurrence: JSON '
+                        '{image: [class names]}, or a cls_labels.npy in class order')
+    parser.add_argument('--threshold', type=float, default=0.4, help='of co-occurrence')
+    parser.add_argument('--reweight', type=float, default=0.2, help='of co-occurrence')
+    parser.add_argument('--seed', type=int, default=0, help='of --relations random')
+    parser.add_argument('--directed', action='store_true',
+                        help='edges one way, as written (the reference); default: both ways')
+    parser.add_argument('--drop', nargs='*', default=list(DROPPED_RELATIONS), metavar='RELATION',
+                        help='relations to leave out (default: the seven of the reference)')
+    parser.add_argument('--language', default='en')
+    parser.add_argument('--restart', type=float, default=0.15, help='restart probability c')
+    parser.add_argument('--tol', type=float, default=1e-9, help='L1 tolerance of the walk')
+    parser.add_argument('--min-edges', type=int, default=4,
+                        help='neighbours that a concept needs to stand for a class')
+    parser.add_argument('--cache', help='folder of ConceptNet caches (default: ~/.cache/mmwsss)')
+    parser.add_argument('--no-cache', action='store_true', help='neither read nor write a cache')
+    parser.add_argument('--quiet', action='store_true', help='no progress lines')
+    return parser.parse_args(argv)
+
+
+def read_labels(path: str, names) -> np.ndarray:
+    """Image-level labels (images, classes) from JSON by name or a cls_labels.npy by position."""
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(f'no label file {path}')
+    if file.suffix == '.json':
+        try:
+            table = json.loads(file.read_text(encoding='utf-8'))
+            shown = [match(dict.fromkeys(labels), names) for labels in table.values()]
+        except (AttributeError, json.JSONDecodeError, TypeError) as error:
+            raise ValueError(f'{path} is no JSON of {{image: [class names]}}: {error}') from error
+        rows = np.zeros((len(shown), len(names)))
+        for row, columns in zip(rows, shown):
+            row[columns] = 1
+        return rows
+    return _read_npy_labels(file, len(names))
+
+
+def _read_npy_labels(file: Path, num_classes: int) -> np.ndarray:
+    with open(file, 'rb') as stream:
+        try:
+            np.lib.format.read_magic(stream)
+            np.lib.format.read_array_header_1_0(stream)
+        except ValueError as error:
+            raise ValueError(f'{file} is no .npy file: {error}') from error
+        body = stream.tell()
+    table = read_pickled_array(file, offset=body)
+    table = table.item() if isinstance(table, np.ndarray) and table.ndim == 0 else table
+    if not isinstance(table, dict):
+        raise ValueError(f'{file} holds no labels by image')
+    rows = np.stack([np.asarray(labels) for labels in table.values()])
+    if rows.ndim != 2 or rows.shape[1] != num_classes:
+        raise ValueError(f'{file} has labels of shape {rows.shape[1:]}, not ({num_classes},)')
+    return rows
+
+
+def replace_relations(graph: ClassGraph, args: argparse.Namespace) -> ClassGraph:
+    """The graph with the kind of relations that was asked for."""
+    if args.relations == 'walk':
+        return graph
+    record = {'kind': args.relations}
+    if args.relations == 'cooccurrence':
+        if not args.labels:
+            raise ValueError('--relations cooccurrence needs --labels FILE')
+        relations = cooccurrence_relations(read_labels(args.labels, graph.names), args.threshold,
+                                           args.reweight)
+        record.update(file=Path(args.labels).name, threshold=args.threshold,
+                      reweight=args.reweight)
+    elif args.relations == 'identity':
+        relations = identity_relations(len(graph))
+    else:
+        relations = random_relations(len(graph), args.seed, like=graph.relations)
+        record.update(seed=args.seed, values='those of the walk, dealt out at random')
+    return ClassGraph(graph.names, relations, graph.embeddings,
+                      {**graph.provenance, 'relations': record})
+
+
+def report(graph: ClassGraph, seconds: float) -> None:
+    """What was made, and everything that is not as plain as the name."""
+    print(f'{graph!r} in {seconds:.1f} s')
+    source = graph.provenance['relations']
+    if source.get('malformed_lines'):
+        print(f'  {source["malformed_lines"]:,} malformed lines left out, such as '
+              f'{source["first_malformed"][0]!r}')
+    for name, record in graph.provenance['classes'].items():
+        notes = []
+        if record['concept_found_as'] != 'name':
+            notes.append(f'concept {record["concept"]!r} ({record["concept_found_as"]})')
+        if 'filled' in record:
+            notes.append('vector of ' + '; '.join(
+                f'{word!r} from its neighbours {", ".join(near)}'
+                for word, near in record['filled'].items()))
+        if notes:
+            print(f'  {name}: {", ".join(notes)}')
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    began = time.monotonic()
+    progress = False if args.quiet else None
+    try:
+        names, synonyms = read_class_list(args.classes)
+        for file in (args.conceptnet, args.vectors):
+            if not Path(file).expanduser().is_file():
+                raise FileNotFoundError(f'no such file: {file}')
+        if args.no_cache:
+            edges = read_conceptnet(args.conceptnet, args.language, progress)
+        else:
+            edges = cached_conceptnet(args.conceptnet, args.language, args.cache, progress)
+        graph = build_class_graph(names, edges, args.vectors, synonyms, not args.directed,
+                                  args.drop, args.restart, args.tol, args.min_edges, progress)
+        graph = replace_relations(graph, args)
+        graph.save(args.out)
+    except (ValueError, OSError, ConvergenceError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    report(graph, time.monotonic() - began)
+    print(f'written to {args.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
