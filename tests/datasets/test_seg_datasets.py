@@ -118,6 +118,12 @@ def test_random_transforms_follow_the_position_not_the_history(voc):
     assert any(not np.array_equal(o, first) for o in others)
 
 
+def test_labels_keep_their_size_after_a_resize_of_the_image(voc):
+    resize = dict(type='Resize', scale_factor=2., keep_ratio=True)
+    sample = build(voc, pipeline=[LOAD[0], resize, LOAD[1]])[0]
+    assert sample['img'].shape == (2 * H, 2 * W, 3) and sample['gt_seg_map'].shape == (H, W)
+
+
 def write_image(voc, image, **kwargs):
     image.save(voc / 'JPEGImages' / f'{IDS[0]}.jpg', **kwargs)
 

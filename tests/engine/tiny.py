@@ -9,7 +9,7 @@ CONFIG = """
 custom_imports = dict(imports=['mmwsss', 'tests.engine.tiny_model'], allow_failed_imports=False)
 default_scope = 'mmseg'
 data = dict(
-    type='VOC12SegDataset', data_root={root!r}, ann_file='train.txt',
+    type='VOC12SegDataset', serialize_data=False, data_root={root!r}, ann_file='train.txt',
     data_prefix=dict(img_path='JPEGImages', seg_map_path='labels'))
 load = [dict(type='LoadImageFromFile'), dict(type='LoadSegLabels')]
 train_dataloader = dict(
@@ -32,7 +32,7 @@ model = dict(
     data_preprocessor=dict(
         type='SegDataPreProcessor', mean=[128.] * 3, std=[64.] * 3, bgr_to_rgb=True,
         pad_val=0, seg_pad_val=255, size=(16, 16), test_cfg=dict(size_divisor=4)),
-    backbone=dict(type='TwoConvs', delay={delay}),
+    backbone=dict(type='TwoConvs', hang_after={hang_after}),
     decode_head=dict(
         type='FCNHead', in_channels=8, channels=8, num_convs=1, concat_input=False,
         num_classes=21, dropout_ratio=0.5, norm_cfg=None, align_corners=False,
@@ -78,8 +78,8 @@ def make_data(root: Path, count: int = 6, height: int = 20, width: int = 24) -> 
 
 def write_config(folder: Path, data: Path, name: str = 'tiny.py', **options) -> Path:
     """Write the config; ``extra`` is appended, the rest fills its blanks."""
-    blanks = dict(root=str(data), workers=0, iters=10, val_interval=5, interval=2, delay=0.,
-                  extra='')
+    blanks = dict(root=str(data), workers=0, iters=10, val_interval=5, interval=2,
+                  hang_after=10 ** 9, extra='')
     path = folder / name
     path.write_text(CONFIG.format(**dict(blanks, **options)))
     return path

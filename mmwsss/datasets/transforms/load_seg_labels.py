@@ -74,8 +74,11 @@ class LoadSegLabels(BaseTransform):
     other than the image's, or a value that is no class is an error that names the file, instead of
     a CUDA assertion or a silently wrong loss.
 
-    Required keys: ``seg_map_path``, ``seg_fields``; ``img`` (checked against if present),
-    ``label_map``, ``reduce_zero_label``, ``num_classes`` (if present).
+    May stand after a resize of the image, as in test pipelines: labels keep their size, which is
+    compared with the image's as loaded.
+
+    Required keys: ``seg_map_path``, ``seg_fields``; ``ori_shape``, ``label_map``,
+    ``reduce_zero_label``, ``num_classes`` (if present).
     Added keys: ``gt_seg_map`` (H, W) uint8, its name in ``seg_fields``.
 
     Args:
@@ -103,8 +106,8 @@ class LoadSegLabels(BaseTransform):
                 f"{results.get('img_path')} has no label path: give the data set "
                 'data_prefix.seg_map_path, or take LoadSegLabels out of the pipeline')
         label = read_label(path, self.backend_args)
-        if 'img' in results:
-            _check_size(label.shape, results['img'].shape[:2], path, results.get('img_path'))
+        if 'ori_shape' in results:
+            _check_size(label.shape, results['ori_shape'], path, results.get('img_path'))
         num_classes = self.num_classes or results.get('num_classes')
         reduce_zero_label = results.get('reduce_zero_label', False)
         if num_classes:
