@@ -123,6 +123,8 @@ def report(graph: ClassGraph, seconds: float) -> None:
         notes = []
         if record['concept_found_as'] != 'name':
             notes.append(f'concept {record["concept"]!r} ({record["concept_found_as"]})')
+        if 'lemmas' in record:
+            notes.append('vector of ' + ', '.join(record['lemmas'].values()))
         if 'filled' in record:
             notes.append('vector of ' + '; '.join(
                 f'{word!r} from its neighbours {", ".join(near)}'

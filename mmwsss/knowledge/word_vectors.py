@@ -13,6 +13,7 @@ import numpy as np
 
 from .blocks import BlockReader, whole_lines
 from .conceptnet import ConceptGraph
+from .concepts import lemmas
 from .names import UnknownClassError, aliases, words
 from .progress import Progress
 
@@ -194,12 +195,12 @@ def words_to_read(names: Sequence[str], graph: Optional[ConceptGraph] = None,
                   synonyms: Mapping[str, Sequence[str]] = ()) -> List[str]:
     """All words whose vectors :func:`embed_classes` may ask for."""
     concepts, synonyms = dict(concepts), dict(synonyms)
-    found = dict.fromkeys(word for name in names for spelling in
-                          _spellings(name, synonyms) for word in words(spelling))
+    found = dict.fromkeys(form for name in names for spelling in _spellings(name, synonyms)
+                          for word in words(spelling) for form in lemmas(word))
     if graph is not None:
         for concept in [*found, *concepts.values()]:
-            found.update(dict.fromkeys(other for other in graph.neighbours(concept)
-                                       if '_' not in other))
+            found.update(dict.fromkeys(word for other in graph.neighbours(concept)
+                                       for word in words(other)))
     return list(found)
 
 
@@ -209,9 +210,9 @@ def embed_classes(names: Sequence[str], vectors: WordVectors,
                   ) -> Tuple[np.ndarray, Dict[str, Dict[str, Any]]]:
     """A vector for each class name.
 
-    The mean of the vectors of its words; else of a synonym's words; else a missing word gets the
-    weighted mean of its neighbours in ConceptNet, or of the neighbours of the class's concept, at
-    their mean length.
+    The mean of the vectors of its words; else of a synonym's words; else of their lemmas (potted ->
+    pot); else a missing word gets the weighted mean of its neighbours in ConceptNet, or of the
+    neighbours of the class's concept, at their mean length.
 
     Args:
         names: C class names.
@@ -221,7 +222,8 @@ def embed_classes(names: Sequence[str], vectors: WordVectors,
         synonyms: class name -> more names to try.
 
     Returns:
-        tuple: (C, D) float32; class name -> ``{'words': [...], 'filled': {word: [neighbours]}}``.
+        tuple: (C, D) float32; class name -> ``{'words': [...]}``, with ``'lemmas': {word: lemma}`` or
+        ``'filled': {word: [neighbours]}`` where a word is missing.
 
     Raises:
         UnknownClassError: naming each class that cannot be filled.
@@ -229,8 +231,9 @@ def embed_classes(names: Sequence[str], vectors: WordVectors,
     concepts, synonyms = dict(concepts), dict(synonyms)
     rows, records, lacking = [], {}, []
     for name in names:
-        row = _from_words(name, vectors, synonyms) or _from_neighbours(
-            name, vectors, graph, concepts.get(name))
+        spellings = _spellings(name, synonyms)
+        row = (_from_words(spellings, vectors) or _from_lemmas(spellings, vectors)
+               or _from_neighbours(name, vectors, graph, concepts.get(name)))
         if row is None:
             lacking.append(name)
             continue
@@ -239,8 +242,8 @@ def embed_classes(names: Sequence[str], vectors: WordVectors,
     if lacking:
         raise UnknownClassError(
             f'no word vector for {", ".join(map(repr, lacking))} in '
-            f'{vectors.description.get("file", "the vectors")}, nor enough neighbours in '
-            'ConceptNet that have one: give another word in the class file ("name: synonym, synonym") or use '
+            f'{vectors.description.get("file", "the vectors")}, nor enough '
+            'neighbours in ConceptNet that have one: give another word in the class file ("name: synonym, synonym") or use '
             'a larger file of vectors')
     return np.stack(rows).astype(np.float32), records
 
@@ -249,12 +252,23 @@ def _spellings(name: str, synonyms: Mapping[str, Sequence[str]]) -> List[str]:
     return [name, *synonyms.get(name, ()), *aliases(name)]
 
 
-def _from_words(name, vectors, synonyms):
+def _from_words(spellings, vectors):
     """Mean over the words of the first spelling that has all of them."""
-    for spelling in _spellings(name, synonyms):
+    for spelling in spellings:
         parts = words(spelling)
         if all(part in vectors for part in parts):
             return _mean([vectors[part] for part in parts]), {'words': parts}
+    return None
+
+
+def _from_lemmas(spellings, vectors):
+    """Mean over the words of the first spelling that has all of them in some form."""
+    for spelling in spellings:
+        parts = words(spelling)
+        forms = [next((form for form in lemmas(part) if form in vectors), None) for part in parts]
+        if None not in forms:
+            changed = {part: form for part, form in zip(parts, forms) if part != form}
+            return _mean([vectors[form] for form in forms]), {'words': parts, 'lemmas': changed}
     return None
 
 
@@ -279,12 +293,13 @@ def _neighbour_mean(concept, vectors, graph):
     """Weighted mean direction and mean length of a concept's neighbours, and the heaviest five."""
     if concept is None:
         return None
-    near = {word: weight for word, weight in graph.neighbours(concept).items() if word in vectors}
+    near = {other: weight for other, weight in graph.neighbours(concept).items()
+            if all(word in vectors for word in words(other))}
     if len(near) < _LEAST_NEIGHBOURS:
         return None
-    order = sorted(near, key=lambda word: (-near[word], word))
-    stack = np.array([vectors[word] for word in order], dtype=np.float64)
-    weight = np.array([near[word] for word in order])[:, None] / sum(near.values())
+    order = sorted(near, key=lambda other: (-near[other], other))
+    stack = np.array([_mean([vectors[word] for word in words(other)]) for other in order])
+    weight = np.array([near[other] for other in order])[:, None] / sum(near.values())
     mean = (stack * weight).sum(axis=0)
     length = float((np.linalg.norm(stack, axis=1) * weight[:, 0]).sum())
     return mean * (length / max(float(np.linalg.norm(mean)), 1e-12)), order[:5]
