@@ -96,8 +96,10 @@ class Models:
             data_preprocessor=dict(type='SegDataPreProcessor', mean=[104., 117., 123.],
                                    std=[1., 1., 1.], bgr_to_rgb=False, pad_val=0,
                                    seg_pad_val=255, size_divisor=1),
-            backbone=dict(type='ResNet', depth=18), **options))
-        model.backbone = self.backbone
+            backbone=dict(type='ResNet', depth=18, num_stages=1, base_channels=1, strides=(1, ),
+                          dilations=(1, ), out_indices=(0, )),
+            **options))
+        model.backbone = self.backbone  # in place of the tiny one
         return model.to(self.device).train()
 
     def ocr(self) -> nn.Module:
