@@ -85,17 +85,19 @@ def check_graph_files(model: nn.Module, given_keys: Sequence[str] = ()) -> List[
 def check_init_weights(model: nn.Module) -> List[str]:
     """Initial weights (``init_cfg`` of type ``Pretrained``) must be at hand and load.
 
-    Downloads what is not in torch's cache yet, as the run would do a moment later.
+    Downloads what is not in torch's cache yet, as the run would do a moment later. A module may
+    say in ``weights_hint`` where its weights come from.
     """
     problems, seen = [], set()
-    for name, checkpoint in _pretrained(model):
+    for name, module, checkpoint in _pretrained(model):
         if checkpoint in seen:
             continue
         seen.add(checkpoint)
         problem = _check_weights(checkpoint)
         if problem:
+            hint = getattr(module, 'weights_hint', '')
             problems.append(f'the initial weights of model{name and "." + name}, {checkpoint}, '
-                            f'{problem}')
+                            f'{problem}' + (f'; {hint}' if hint else ''))
     return problems
 
 
@@ -171,12 +173,12 @@ def _compare_names(name: str, known: Tuple[str, ...], classes: Sequence[str]) ->
     return []
 
 
-def _pretrained(model: nn.Module) -> Iterator[Tuple[str, str]]:
+def _pretrained(model: nn.Module) -> Iterator[Tuple[str, nn.Module, str]]:
     for name, module in model.named_modules():
         init_cfg = getattr(module, 'init_cfg', None)
         for cfg in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
             if isinstance(cfg, dict) and cfg.get('type') == 'Pretrained' and cfg.get('checkpoint'):
-                yield name, cfg['checkpoint']
+                yield name, module, cfg['checkpoint']
 
 
 def _check_weights(checkpoint: str) -> str:

@@ -54,6 +54,8 @@ class FrozenTIMMBackbone(TIMMBackbone):
             index of a feature.
     """
 
+    weights_hint = f'those of tf_efficientnet_lite0 are made with: {_CONVERT} FILE'
+
     def __init__(self,
                  model_name: str,
                  out_indices: Sequence[int] = (3, 4),
