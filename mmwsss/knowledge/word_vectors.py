@@ -210,8 +210,8 @@ def embed_classes(names: Sequence[str], vectors: WordVectors,
                   ) -> Tuple[np.ndarray, Dict[str, Dict[str, Any]]]:
     """A vector for each class name.
 
-    The mean of the vectors of its words; else of a synonym's words; else of their lemmas (potted ->
-    pot); else a missing word gets the weighted mean of its neighbours in ConceptNet, or of the
+    The mean of the vectors of its words; else of a synonym's words; else of their lemmas (potted
+    -> pot); else a missing word gets the weighted mean of its neighbours in ConceptNet, or of the
     neighbours of the class's concept, at their mean length.
 
     Args:
@@ -222,8 +222,8 @@ def embed_classes(names: Sequence[str], vectors: WordVectors,
         synonyms: class name -> more names to try.
 
     Returns:
-        tuple: (C, D) float32; class name -> ``{'words': [...]}``, with ``'lemmas': {word: lemma}`` or
-        ``'filled': {word: [neighbours]}`` where a word is missing.
+        tuple: (C, D) float32; class name -> ``{'words': [...]}``, with ``'lemmas': {word:
+        lemma}`` or ``'filled': {word: [neighbours]}`` where a word is missing.
 
     Raises:
         UnknownClassError: naming each class that cannot be filled.
@@ -243,8 +243,8 @@ def embed_classes(names: Sequence[str], vectors: WordVectors,
         raise UnknownClassError(
             f'no word vector for {", ".join(map(repr, lacking))} in '
             f'{vectors.description.get("file", "the vectors")}, nor enough '
-            'neighbours in ConceptNet that have one: give another word in the class file ("name: synonym, synonym") or use '
-            'a larger file of vectors')
+            'neighbours in ConceptNet that have one: give another word in the class file ("name: '
+            'synonym, synonym") or use a larger file of vectors')
     return np.stack(rows).astype(np.float32), records
 
 
