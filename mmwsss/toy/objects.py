@@ -117,7 +117,7 @@ def horse(rng: np.random.Generator) -> List[Part]:
 
 
 def dog(rng: np.random.Generator) -> List[Part]:
-    """A coat shared with horses; the round head with floppy ears and muzzle is the telling part."""
+    """A coat shared with horses; the round head with ears and muzzle is the telling part."""
     coat = pick(rng, COATS)
     lift = rng.uniform(-0.05, 0.05)
     x, y = 0.52, -0.80 + lift

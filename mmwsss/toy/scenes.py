@@ -98,7 +98,7 @@ def _meal(rng: np.random.Generator, x: float, foot: float, height: float,
 
 
 def _to_pixels(part: Part, thing: Placed, size: Tuple[int, int]) -> List[np.ndarray]:
-    """Outlines of a part in pixels; a too wide object is made smaller, an off-side one moved in."""
+    """Outlines of a part in pixels; what is too wide is made smaller, what is outside moved in."""
     height, width = size
     unit = min(thing.height * height, 0.46 * width / HALF_WIDTH[thing.name])
     reach = HALF_WIDTH[thing.name] * unit * 0.8
