@@ -1,0 +1,207 @@
+"""Fully connected CRF with Gaussian pairwise terms, mean-field inference.
+
+Source: Krähenbühl & Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge
+Potentials", NIPS 2011, Eq. 3 and Algorithm 1; Potts compatibility; kernels normalised on both
+sides (K̂ = D^-1/2 K D^-1/2), as in the authors' code and its Python wrapper.
+
+H, W: size of the image, N: H·W pixels, K: classes carried, C: classes.
+"""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .permutohedral import PermutohedralLattice
+
+UNKNOWN = 255
+
+
+@dataclass(frozen=True)
+class CRFSettings:
+    """Strengths and widths of the two pairwise terms; pydensecrf's parameters.
+
+    ``gaussian_xy`` is ``sxy`` of its ``addPairwiseGaussian`` and ``gaussian_weight`` the
+    ``compat``; the other three are ``sxy``, ``srgb`` and ``compat`` of ``addPairwiseBilateral``.
+    Widths are standard deviations, in pixels and in grey levels of 0…255.
+    """
+
+    gaussian_xy: float
+    gaussian_weight: float
+    bilateral_xy: float
+    bilateral_rgb: float
+    bilateral_weight: float
+    iterations: int = 10
+
+    def __post_init__(self):
+        if min(self.gaussian_xy, self.bilateral_xy, self.bilateral_rgb) <= 0:
+            raise ValueError(f'standard deviations of a CRF must be positive: {self}')
+        if self.iterations < 0 or int(self.iterations) != self.iterations:
+            raise ValueError(f'iterations must be 0, 1, 2, …, got {self.iterations}')
+
+
+CRF_PRESETS = {
+    # IRN's labels from activation maps (cam_to_ir_label), also AdvCAM, ReCAM.
+    'irn': CRFSettings(gaussian_xy=3, gaussian_weight=3, bilateral_xy=50, bilateral_rgb=5,
+                       bilateral_weight=10),
+    # DeepLabV2 at test time, as in kazuto1011/deeplab-pytorch.
+    'deeplab': CRFSettings(gaussian_xy=1, gaussian_weight=3, bilateral_xy=67, bilateral_rgb=3,
+                           bilateral_weight=4),
+}
+
+
+def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
+              classes: Sequence[int] | None = None, label_probability: float = 0.7,
+              min_probability: float = 0.01, backend: str = 'torch'):
+    """Refine class probabilities, or a label map, along the colours of an image.
+
+    Args:
+        image: (H, W, 3) uint8; RGB or BGR, the result is the same.
+        unary: what to refine. Floating (C, H, W): class probabilities, whose −log is the unary
+            energy (clipped at 1e-5). Integer or bool (H, W): a label map; 255 is "unknown" (all
+            carried classes alike). NumPy arrays or tensors; a tensor's device does the work.
+        settings: :class:`CRFSettings`, or the name of a preset: 'irn', 'deeplab'.
+        classes: label maps only: the classes that may appear, default those that do. IRN's
+            labels carry background and the image's classes even where the seed has none of one.
+        label_probability: label maps only: how sure they are; pydensecrf's ``gt_prob``.
+        min_probability: probabilities only: a class that reaches this nowhere and is nowhere the
+            most probable is left out and gets probability 0. 0 carries all classes.
+        backend: 'torch' (CPU and GPU, nothing to compile) or 'pydensecrf2' (CPU, the compiled
+            original, if installed).
+
+    Returns:
+        For probabilities: (C, H, W) float32 marginals. For a label map: (H, W) uint8 labels.
+        A tensor on the same device for a tensor, else an array.
+
+    Raises:
+        ValueError: sizes differ, NaN or negative probabilities, labels outside ``classes``.
+        ImportError: backend 'pydensecrf2' without the package.
+    """
+    if isinstance(settings, str):
+        if settings not in CRF_PRESETS:
+            raise ValueError(f'no CRF preset {settings!r}; there are {sorted(CRF_PRESETS)}')
+        settings = CRF_PRESETS[settings]
+    if backend not in _BACKENDS:
+        raise ValueError(f'no CRF backend {backend!r}; there are {sorted(_BACKENDS)}')
+    given_tensor = isinstance(unary, Tensor)
+    unary = torch.as_tensor(unary)
+    image = _checked_image(image, unary)
+    infer = _BACKENDS[backend]
+    with torch.no_grad():
+        if unary.is_floating_point():
+            result = _refine_probabilities(image, unary, settings, min_probability, infer)
+        else:
+            result = _refine_labels(image, unary, settings, classes, label_probability, infer)
+    return result if given_tensor else result.numpy()
+
+
+def _refine_probabilities(image, probabilities, settings, min_probability, infer) -> Tensor:
+    if not (probabilities.ndim == 3 and (probabilities >= 0).all()
+            and torch.isfinite(probabilities).all()):
+        raise ValueError('class probabilities must be (C, H, W), finite and ≥ 0, got '
+                         f'{tuple(probabilities.shape)}; apply the softmax to logits first')
+    carried = probabilities.flatten(1).amax(dim=1) >= min_probability
+    carried[probabilities.argmax(dim=0).unique()] = True
+    energy = -probabilities[carried].float().clamp(1e-5, 1).log()
+    marginals = torch.zeros_like(probabilities, dtype=torch.float32)
+    marginals[carried] = infer(image, energy, settings)
+    return marginals
+
+
+def _refine_labels(image, labels, settings, classes, label_probability, infer) -> Tensor:
+    if labels.ndim != 2:
+        raise ValueError(f'a label map must be (H, W), got {tuple(labels.shape)}')
+    labels = labels.long()
+    present = [int(label) for label in labels.unique() if label != UNKNOWN]
+    carried = sorted({int(label) for label in (present if classes is None else classes)})
+    if not set(present) <= set(carried) or not all(0 <= label < UNKNOWN for label in carried):
+        raise ValueError(f'labels {present} must lie in the classes carried ({carried}), '
+                         f'which are 0…{UNKNOWN - 1}')
+    if not carried:
+        return labels.to(torch.uint8)
+    if len(carried) == 1:
+        return torch.full_like(labels, carried[0], dtype=torch.uint8)
+    if not 1 / len(carried) < label_probability < 1:
+        raise ValueError(f'label_probability must lie between 1/{len(carried)} (carried classes) '
+                         f'and 1, got {label_probability}')
+    carried = torch.tensor(carried, device=labels.device)
+    probabilities = torch.where(labels == carried[:, None, None], label_probability,
+                                (1 - label_probability) / (len(carried) - 1))
+    probabilities[:, labels == UNKNOWN] = 1 / len(carried)
+    return carried[infer(image, -probabilities.log(), settings).argmax(dim=0)].to(torch.uint8)
+
+
+def _checked_image(image, unary: Tensor) -> Tensor:
+    """(H, W, 3) uint8 on the device of ``unary``, or a ValueError."""
+    image = torch.as_tensor(image)
+    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f'image must be uint8 (H, W, 3), got {image.dtype} {tuple(image.shape)}')
+    if image.shape[:2] != unary.shape[-2:]:
+        raise ValueError(f'image is {tuple(image.shape[:2])} (H, W) but what to refine is '
+                         f'{tuple(unary.shape[-2:])}; resize one to the other first')
+    return image.to(unary.device)
+
+
+def _infer_torch(image: Tensor, energy: Tensor, settings: CRFSettings) -> Tensor:
+    """Marginals (K, H, W) after the mean-field iterations; energy (K, H, W) float32."""
+    k, h, w = energy.shape
+    negative_nk = -energy.flatten(1).T.contiguous()
+    marginal_nk = negative_nk.softmax(dim=1)
+    kernels = []
+    if settings.gaussian_weight != 0:
+        kernels.append((settings.gaussian_weight,
+                        *_position_lattice(h, w, settings.gaussian_xy, image.device)))
+    if settings.bilateral_weight != 0:
+        features = torch.cat([_positions(h, w, settings.bilateral_xy, image.device),
+                              image.reshape(h * w, 3) / settings.bilateral_rgb], dim=1)
+        kernels.append((settings.bilateral_weight, *_normalised_lattice(features)))
+    for _ in range(settings.iterations):
+        score_nk = negative_nk.clone()
+        for weight, lattice, scale_n1 in kernels:
+            score_nk.addcmul_(lattice.filter(marginal_nk * scale_n1), scale_n1, value=weight)
+        marginal_nk = score_nk.softmax(dim=1)
+    return marginal_nk.T.reshape(k, h, w)
+
+
+def _positions(h: int, w: int, width: float, device: torch.device) -> Tensor:
+    """(N, 2) pixel coordinates over ``width``."""
+    rows = torch.arange(h, device=device, dtype=torch.float32) / width
+    columns = torch.arange(w, device=device, dtype=torch.float32) / width
+    return torch.stack(torch.meshgrid(columns, rows, indexing='xy'), dim=-1).flatten(0, 1)
+
+
+def _normalised_lattice(features: Tensor) -> tuple[PermutohedralLattice, Tensor]:
+    """A lattice and the (N, 1) scale D^-1/2 to apply before and after its filter."""
+    lattice = PermutohedralLattice(features)
+    ones = torch.ones(len(features), 1, device=features.device)
+    return lattice, (lattice.filter(ones) + 1e-20).rsqrt()
+
+
+@lru_cache(maxsize=4)
+def _position_lattice(h: int, w: int, width: float, device: torch.device):
+    """The lattice of the positions alone: the same for all images of a size."""
+    return _normalised_lattice(_positions(h, w, width, device))
+
+
+def _infer_pydensecrf2(image: Tensor, energy: Tensor, settings: CRFSettings) -> Tensor:
+    if find_spec('pydensecrf') is None:
+        raise ImportError("CRF backend 'pydensecrf2' needs the package: pip install pydensecrf2  "
+                          "(or take backend='torch', which needs none)")
+    from pydensecrf.densecrf import DenseCRF2D
+    k, h, w = energy.shape
+    crf = DenseCRF2D(w, h, k)
+    crf.setUnaryEnergy(np.ascontiguousarray(energy.flatten(1).cpu().numpy()))
+    if settings.gaussian_weight != 0:
+        crf.addPairwiseGaussian(sxy=settings.gaussian_xy, compat=settings.gaussian_weight)
+    if settings.bilateral_weight != 0:
+        crf.addPairwiseBilateral(sxy=settings.bilateral_xy, srgb=settings.bilateral_rgb,
+                                 rgbim=np.ascontiguousarray(image.cpu().numpy()),
+                                 compat=settings.bilateral_weight)
+    marginals = np.array(crf.inference(settings.iterations), dtype=np.float32)
+    return torch.from_numpy(marginals).view(k, h, w).to(energy.device)
+
+
+_BACKENDS = {'torch': _infer_torch, 'pydensecrf2': _infer_pydensecrf2}
