@@ -26,9 +26,13 @@ AUXILIARY = dict(
 def _model(scales=(1.0, 0.75, 0.5), head=HEAD, **kwargs):
     torch.manual_seed(0)
     test_cfg = ConfigDict(kwargs.pop('test_cfg', dict(mode='whole')))
-    return MODELS.build(
+    model = MODELS.build(
         dict(type='MSCEncoderDecoder', backbone=BACKBONE, decode_head=head, scales=scales,
              train_cfg=dict(), test_cfg=test_cfg, **kwargs))
+    with torch.no_grad():  # logits of about 10, so that the scales differ in the loss
+        for param in model.decode_head.parameters():
+            param.normal_(0, 3)
+    return model
 
 
 def _batch(size=(65, 81), count=2):
@@ -123,6 +127,25 @@ def test_auxiliary_head_has_the_usual_loss_at_scale_one():
     losses = model.loss(images, samples)
     expected = model.auxiliary_head.loss(model.backbone(images), samples, {})
     torch.testing.assert_close(losses['aux.loss_ce'], expected['loss_ce'])
+
+
+def test_graph_head_has_its_coarse_loss_at_every_scale():
+    head = dict(type='GRMHead', graph='voc', nodes='coarse', head=dict(HEAD, num_classes=21))
+    model = _model(head=head).train()
+    images, samples = _batch()
+    losses = model.loss(images, samples)
+    coarse = [key for key in losses if key.endswith('loss_coarse')]
+    assert coarse == ['decode.loss_coarse', 'decode_x0.75.loss_coarse', 'decode_x0.5.loss_coarse']
+    # each is made of the class map of its own scale
+    for scale, key in zip((1.0, 0.75, 0.5), coarse):
+        feats = model.backbone(F.interpolate(
+            images, scale_factor=scale, mode='bilinear', align_corners=False))[-1]
+        feats = model.decode_head.relu(sum(conv(feats) for conv in model.decode_head.aspp))
+        _, logits = model.decode_head.grm.reason(feats)
+        labels = _pil_shrink([s.gt_sem_seg.data for s in samples], logits.shape[2:])
+        value = F.cross_entropy(logits, labels, ignore_index=255, reduction='sum')
+        torch.testing.assert_close(losses[key], 0.4 * value / labels.numel())
+    assert 'decode_max.loss_ce' in losses
 
 
 def test_single_scale_is_encoder_decoder():
