@@ -211,7 +211,8 @@ def bench_walk(args) -> dict:
     middle = {name: median(found) for name, found in times.items()}
     best = min(middle[name] for name in peers)
     return {'nodes': args.nodes, 'edges': int(graph.nnz), 'classes': CLASSES,
-            'turns': args.repeats, 'peer_seeds': len(few), 'seconds_for_80': middle, 'spread': times,
+            'turns': args.repeats, 'peer_seeds': len(few), 'seconds_for_80': middle,
+            'spread': times,
             'ahead_of_best_peer': best / middle['mmwsss'], 'l1_gap_to_mmwsss': gaps,
             'peak_mib_with_ours_only': peak}
 

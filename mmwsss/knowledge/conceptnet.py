@@ -334,7 +334,7 @@ class _TableReader:
             self.first_malformed.append(f'line {self.lines + row + 1}: {text}')
 
     def _refuse_other_files(self) -> None:
-        if 2 * self.malformed >= max(self.lines, 1):
+        if not self.lines or 2 * self.malformed >= self.lines:
             shown = '; '.join(self.first_malformed[:2]) or 'it is empty'
             raise ValueError(
                 f'{self.path} is not a ConceptNet table (edge, /r/relation, /c/start, /c/end and '

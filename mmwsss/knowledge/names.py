@@ -128,7 +128,7 @@ def _check_no_row_twice(wanted: Sequence[str], found: Iterable[int], known: Sequ
 def _unknown_message(unknown: Sequence[str], known: Sequence[str]) -> str:
     parts = []
     for name in unknown:
-        close = difflib.get_close_matches(name, known, n=2, cutoff=0.75)
+        close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
         parts.append(repr(name) + (f' (did you mean {" or ".join(map(repr, close))}?)'
                                    if close else ''))
     hint = ('; the background is no class of a class graph: leave it out'

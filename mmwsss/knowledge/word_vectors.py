@@ -17,6 +17,7 @@ from .concepts import lemmas
 from .names import UnknownClassError, aliases, words
 from .progress import Progress
 
+_HEAD_BYTES = 1 << 16  # enough to tell the format: more than a row
 _LEAST_NEIGHBOURS = 3  # vectors needed to stand in for a missing word
 
 
@@ -59,7 +60,9 @@ def read_word_vectors(path: Union[str, PathLike], wanted: Collection[str],
     reader = BlockReader(path)
     bar = Progress(f'reading {reader.path.name}', reader.size, progress)
     blocks = iter(reader)
-    first = next(blocks, b'')
+    first = b''
+    while len(first) < _HEAD_BYTES and (block := next(blocks, b'')):
+        first += block
     header, body = _header(first)
     found: Dict[str, np.ndarray] = {}
     wanted_bytes = {word.encode() for word in wanted}
