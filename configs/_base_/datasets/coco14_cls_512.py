@@ -1,0 +1,25 @@
+# COCO 2014 (82,783 training images, 702 of them without any class) with image-level labels.
+# MMWSSS_COCO: its root, prepared by tools/prepare_coco14.py.
+_base_ = './voc12_cls_512.py'
+data_root = '{{$MMWSSS_COCO:data/coco2014}}'
+train_dataloader = dict(
+    dataset=dict(
+        type='WeakCOCO14Dataset',
+        data_root=data_root,
+        label_file='image_labels_train2014.json',
+        ann_file='',
+        unlabelled='keep'))
+val_dataloader = dict(
+    dataset=dict(
+        type='WeakCOCO14Dataset',
+        data_root=data_root,
+        label_file='image_labels_val2014.json',
+        data_prefix='val2014',
+        ann_file='val_part.txt'))
+test_dataloader = dict(
+    dataset=dict(
+        type='WeakCOCO14Dataset',
+        data_root=data_root,
+        label_file='image_labels_train2014.json',
+        ann_file='',
+        unlabelled='keep'))

@@ -1,0 +1,11 @@
+# Plain CAM on rendered scenes.
+_base_ = [
+    '../_base_/models/cam_r18_toy_cls.py',
+    '../_base_/datasets/toy_cls.py',
+    '../_base_/schedules/cam_cls_cpu.py',
+    '../_base_/cls_runtime.py',
+]
+optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(_delete_=True))
+default_hooks = dict(checkpoint=dict(interval=300))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/cam_r18_toy/activations'))
+test_evaluator = dict(out='work_dirs/cam_r18_toy/activations')

@@ -1,0 +1,142 @@
+"""Every classifier config: builds, trains at the intended rates, writes where its name says."""
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DATASETS, METRICS, MODELS, TRANSFORMS, init_default_scope
+from mmpretrain.structures import DataSample
+
+import mmwsss  # noqa: F401
+from mmwsss.datasets.classes import COCO_CLASSES, VOC_CLASSES
+from mmwsss.engine.preflight import check_class_names
+from tests.configs.shrink import offline
+from tests.paths import ROOT
+
+FOLDER = ROOT / 'configs'
+NAMES = sorted(str(path.relative_to(FOLDER)) for folder in ('recam', 'gcn_cam')
+               for path in (FOLDER / folder).glob('*.py'))
+
+
+@pytest.fixture(autouse=True)
+def mmpretrain_scope():
+    init_default_scope('mmpretrain')
+
+
+@lru_cache(maxsize=None)
+def load(name):
+    return Config.fromfile(FOLDER / name)
+
+
+def small_model(cfg):
+    """The model with a narrow ResNet-18 instead of its trunk."""
+    model = offline(cfg.copy().model)
+    if model.backbone.type == 'ResNet':
+        model.backbone.update(depth=18, base_channels=4, stem_channels=4)
+        model.head.in_channels = 32
+    if model.head.type == 'GCNClsHead':
+        model.head.hidden_channels = 8
+    return MODELS.build(model)
+
+
+def intended_rate(name, key):
+    """grm.txt section 4.3 and the code behind it; for CPUs, AdamW with the head x10."""
+    if 'effnetlite0' in name:
+        return 1e-3 if key.startswith('head.') else 1e-4
+    if 'toy' in name:
+        return 1e-3
+    if '/recam' in name:
+        return 5e-4 if key.startswith('head.predictor') else 5e-5
+    if key.startswith('head.classifier'):
+        return 1.0
+    return 0.01 if key.startswith('head.gcn') else 0.1
+
+
+def test_there_are_configs():
+    assert len(NAMES) == 40
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_one_iteration_at_the_intended_rates(name):
+    cfg = load(name)
+    model = small_model(cfg).train()
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    rates = {id(p): (group['lr'], group['weight_decay'])
+             for group in wrapper.optimizer.param_groups for p in group['params']}
+    decay = 0.01 if cfg.optim_wrapper.optimizer.type == 'AdamW' else 1e-4
+    for key, param in model.named_parameters():
+        if param.requires_grad:
+            assert rates[id(param)] == pytest.approx((intended_rate(name, key), decay)), key
+    classes = model.head.num_classes
+    samples = [DataSample().set_gt_label([0, classes - 1]), DataSample().set_gt_label([1])]
+    images = torch.randint(0, 256, (2, 3, 48, 48), dtype=torch.uint8)
+    data = model.data_preprocessor(dict(inputs=images, data_samples=samples), True)
+    loss, _ = model.parse_losses(model(**data, mode='loss'))
+    wrapper.backward(loss)
+    assert torch.isfinite(loss)
+    for key, param in model.named_parameters():
+        assert not param.requires_grad or param.grad is not None, f'{key} gets no gradient'
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_classes_schedule_and_folders(name):
+    cfg = load(name)
+    classes = COCO_CLASSES if 'coco' in name else VOC_CLASSES
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert DATASETS.get(loader.dataset.type).METAINFO['classes'] == classes
+        for transform in loader.dataset.pipeline:
+            assert TRANSFORMS.build(transform) is not None
+    assert cfg.model.head.num_classes == len(classes)
+    model = small_model(cfg)
+    assert check_class_names(model, classes) == []
+    assert cfg.param_scheduler[0]['end'] == cfg.train_cfg.max_iters
+    folder = f'work_dirs/{Path(name).stem}/activations'
+    assert cfg.test_evaluator.out == cfg.test_dataloader.dataset.skip_stored == folder
+    assert isinstance(METRICS.build(cfg.test_evaluator), mmwsss.evaluation.ActivationWriter)
+    assert cfg.test_evaluator.get('stride', 4) == model.test_cam['stride']
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if '/recam' in name])
+def test_recam_starts_from_the_last_checkpoint_of_a_fitting_config(name):
+    _, stage1, checkpoint = load(name).load_from.split('/')
+    found, = [other for other in NAMES if Path(other).stem == stage1]
+    assert checkpoint == f'iter_{load(found).train_cfg.max_iters}.pth'
+    ours, theirs = load(name).model, load(found).model
+    assert ours.backbone == theirs.backbone and ours.head.pooling == theirs.head.pooling
+    assert ours.head.num_classes == theirs.head.num_classes
+
+
+@pytest.mark.parametrize('name', ['recam/cam_r50_voc.py', 'gcn_cam/gcn-cam_r50_coco.py',
+                                  'recam/recam_effnetlite0_vocmini.py', 'recam/cam_r18_toy.py'])
+def test_builds_at_full_size(name):
+    model = MODELS.build(offline(load(name).copy().model)).eval()
+    stride = 8 if 'toy' in name else 16
+    with torch.no_grad():
+        features = model.extract_feat(torch.zeros(1, 3, 64, 64))[-1]
+        assert features.shape[2:] == (64 // stride, 64 // stride)
+        assert model.cams(features).shape[1] == model.head.num_classes
+
+
+def test_published_values():
+    gcn = load('gcn_cam/gcn-cam_r50_voc.py')
+    assert gcn.optim_wrapper.clip_grad.max_norm == 10
+    assert gcn.optim_wrapper.optimizer.momentum == 1e-4
+    head = MODELS.build(gcn.model.head)
+    assert (head.loss_graph_weight, head.loss_graph.gamma) == (1e-4, 2.0)
+    assert (head.graph.mode, head.cam_from, head.cosine_scale) == ('paper', 'main', None)
+    assert load('gcn_cam/gcn-cam_r50_coco.py').optim_wrapper.get('clip_grad') is None
+    voc, coco = load('recam/recam_r50_voc.py'), load('recam/recam_r50_coco.py')
+    assert (voc.model.head.loss_sce_weight, coco.model.head.loss_sce_weight) == (1.0, 0.1)
+    assert (voc.model.head.cam_weights, coco.model.head.cam_weights) == ('product', 'classifier')
+    for lam in ('2e-4', '1.5e-4', '9.5e-5', '9e-5'):
+        name = f'gcn_cam/gcn-cam_r50_voc_lambda{lam}.py'
+        assert load(name).model.head.loss_graph_weight == float(lam)
+
+
+@pytest.mark.parametrize('folder', ['recam', 'gcn_cam'])
+def test_listed_in_the_readme(folder):
+    text = (FOLDER / folder / 'README.md').read_text()
+    for path in (FOLDER / folder).glob('*.py'):
+        assert f'`{path.name}`' in text, f'{path.name} is not listed'
