@@ -1,4 +1,4 @@
-"""Toy scenes: same seed same bytes, masks that say what was drawn, telling parts inside objects."""
+"""Toy scenes: same seed same bytes, masks of what was drawn, telling parts inside objects."""
 import cv2
 import numpy as np
 import pytest
