@@ -47,7 +47,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--language', default='en')
     parser.add_argument('--restart', type=float, default=0.15, help='restart probability c')
     parser.add_argument('--tol', type=float, default=1e-9, help='L1 tolerance of the walk')
-    parser.add_argument('--min-edges', type=int, default=4,
+    parser.add_argument('--min-edges', type=int, default=5,
                         help='neighbours that a concept needs to stand for a class')
     parser.add_argument('--cache', help='folder of ConceptNet caches (default: ~/.cache/mmwsss)')
     parser.add_argument('--no-cache', action='store_true', help='neither read nor write a cache')

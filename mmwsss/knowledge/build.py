@@ -66,7 +66,7 @@ def build_class_graph(names: Sequence[str],
                       drop_relations: Sequence[str] = DROPPED_RELATIONS,
                       restart: float = 0.15,
                       tol: float = 1e-9,
-                      min_edges: int = 4,
+                      min_edges: int = 5,
                       progress: Optional[bool] = None) -> ClassGraph:
     """Relations from walks over ConceptNet (Eq. 3), embeddings from a file of word vectors.
 

@@ -6,6 +6,8 @@ Candidates, in this order; the first with enough edges is taken:
 2. lemmatised, as ConceptNet 4 writes concepts: ``dine_table``, ``park_meter``;
 3. synonyms given for the class, then those of ``names.ALIASES``, each also lemmatised;
 4. the head word, which is the last one: ``table``.
+
+Where none has enough, the one with the most edges is taken if it has half of that, and marked so.
 """
 import itertools
 from dataclasses import dataclass
@@ -69,7 +71,7 @@ def _spellings(parts: Sequence[str]) -> List[str]:
     return list(dict.fromkeys(['_'.join(parts), *lemmatised]))
 
 
-def choose_concepts(names: Sequence[str], graph: ConceptGraph, min_edges: int = 4,
+def choose_concepts(names: Sequence[str], graph: ConceptGraph, min_edges: int = 5,
                     synonyms: Mapping[str, Sequence[str]] = ()) -> Dict[str, ChosenConcept]:
     """Find the concept of each class.
 
@@ -79,7 +81,7 @@ def choose_concepts(names: Sequence[str], graph: ConceptGraph, min_edges: int = 
     Args:
         names: C class names.
         graph: concepts to choose from.
-        min_edges: neighbours that a concept must have.
+        min_edges: neighbours that a concept should have; half of it if there is no such concept.
         synonyms: class name -> more names to try.
 
     Raises:
@@ -99,6 +101,12 @@ def choose_concepts(names: Sequence[str], graph: ConceptGraph, min_edges: int = 
                     chosen[name] = ChosenConcept(concept, kind, degrees[concept])
                     taken.add(concept)
                     break
+    for name in names:
+        free = [concept for concept in tried[name] if concept not in taken]
+        best = max(free, key=degrees.__getitem__, default=None)
+        if name not in chosen and best and degrees[best] >= max(min_edges / 2, 1):
+            chosen[name] = ChosenConcept(best, f'{tried[name][best]} (few edges)', degrees[best])
+            taken.add(best)
     lacking = [name for name in names if name not in chosen]
     if lacking:
         raise UnknownClassError(_lacking_message(lacking, tried, degrees, taken, min_edges))
@@ -111,7 +119,7 @@ def _lacking_message(lacking, tried, degrees, taken, min_edges) -> str:
         shown = ', '.join(f'{concept} ({"taken" if concept in taken else degrees[concept]})'
                           for concept in list(tried[name])[:8])
         lines.append(f'{name!r}: tried {shown}')
-    return (f'no concept with at least {min_edges} edges for {len(lacking)} classes:\n  '
+    return (f'no concept with {min_edges} edges, or half of that, for {len(lacking)} classes:\n  '
             + '\n  '.join(lines)
             + '\ngive another word for it in the class file ("name: synonym, synonym"), lower '
               '--min-edges, or use a larger ConceptNet')

@@ -67,9 +67,8 @@ def test_an_equal_name_goes_before_an_alias():
 
 
 def test_voc_and_coco_names_find_each_other():
-    shared = [name for name in VOC_CLASSES]
-    rows = match(shared, COCO_CLASSES)
-    found = dict(zip(shared, (COCO_CLASSES[row] for row in rows)))
+    rows = match(VOC_CLASSES, COCO_CLASSES)
+    found = dict(zip(VOC_CLASSES, (COCO_CLASSES[row] for row in rows)))
     assert found['tvmonitor'] == 'tv' and found['diningtable'] == 'dining table'
     assert found['sofa'] == 'couch' and found['aeroplane'] == 'airplane'
     assert 'hair dryer' in aliases('hair drier')

@@ -67,7 +67,7 @@ def test_block_of_a_larger_sparse_graph(symmetric, dense_below):
 
 
 def test_by_hand():
-    """0 -> 1, 1 a dead end: half the walk's time is spent on each when it never restarts before."""
+    """0 -> 1, 1 a dead end: a visit to 0 is followed by one to 1 unless the walk restarts."""
     full = random_walk_with_restart(sparse.csr_matrix([[0, 2.0], [0, 0]]), [0], restart=0.2)
     np.testing.assert_allclose(full, [[1 / 1.8, 0.8 / 1.8]], atol=1e-9)
 
