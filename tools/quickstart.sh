@@ -35,7 +35,7 @@ fi
 if [ -e "$WORK/done" ]; then
   echo "== trained and tested already (remove $WORK to do it again)"
 else
-  run tools/train.py "$CONFIG" --work-dir "$WORK" --resume
+  run tools/train.py "$CONFIG" --work-dir "$WORK" --resume --cfg-options randomness.seed=0
   checkpoint=$(basename "$(cat "$WORK/last_checkpoint")")
   run tools/test.py "$CONFIG" "$WORK/$checkpoint" --work-dir "$WORK/test" \
     --out "$WORK/predictions"
@@ -43,7 +43,7 @@ else
     --out "$WORK/report.html" \
     --command "bash tools/quickstart.sh" \
     --command "python tools/make_toy_dataset.py $DATA" \
-    --command "MMWSSS_TOY=$DATA python tools/train.py $CONFIG --work-dir $WORK" \
+    --command "MMWSSS_TOY=$DATA python tools/train.py $CONFIG --work-dir $WORK --cfg-options randomness.seed=0" \
     --command "MMWSSS_TOY=$DATA python tools/test.py $CONFIG $WORK/$checkpoint --out $WORK/predictions"
   touch "$WORK/done"
 fi
