@@ -150,8 +150,9 @@ def propagate(activations, edge, radius: float = 5, beta: float = 10, steps: int
     start_bchw, edge_bhw = _checked_maps(activations, edge)
     b, c, h, w = start_bchw.shape
     with torch.no_grad():
-        start_bchw = start_bchw * (1 - edge_bhw[:, None])
+        start_bchw *= 1 - edge_bhw[:, None]
         columns = start_bchw.permute(0, 2, 3, 1).reshape(b * h * w, c)
+        del start_bchw
         walked = _power(transition_matrix(edge_bhw, radius, beta), columns, int(steps))
         walked_bchw = walked.view(b, h, w, c).permute(0, 3, 1, 2)
         return walked_bchw.reshape(activations.shape).to(
@@ -159,7 +160,7 @@ def propagate(activations, edge, radius: float = 5, beta: float = 10, steps: int
 
 
 def _checked_maps(activations: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, C, H, W) and (B, H, W) in float64, or a ValueError."""
+    """(B, C, H, W), a copy, and (B, H, W) in float64, or a ValueError."""
     if activations.ndim not in (3, 4):
         raise ValueError('activations must be (C, H, W) or (B, C, H, W), got '
                          f'{tuple(activations.shape)}')
@@ -168,7 +169,7 @@ def _checked_maps(activations: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
     if edge.numel() != b * h * w or edge.shape[-2:] != (h, w):
         raise ValueError(f'edge {tuple(edge.shape)} does not fit activations '
                          f'{tuple(activations.shape)}: one (H, W) map for each image')
-    maps_bchw = maps_bchw.double()
+    maps_bchw = maps_bchw.to(torch.float64, copy=True)
     edge_bhw = edge.reshape(b, h, w).to(maps_bchw)
     if not torch.isfinite(maps_bchw).all():
         raise ValueError('activations hold NaN or infinite values')
@@ -190,9 +191,9 @@ def _power(matrix: Tensor, columns: Tensor, steps: int) -> Tensor:
     before, now = columns, multiply(columns)
     total = coefficients[0] * before + coefficients[1] * now
     for coefficient in coefficients[2:]:
-        before, now = now, 2 * multiply(now) - before
+        before, now = now, multiply(now).mul_(2).sub_(before)
         if coefficient:  # every second one is zero
-            total = total + float(coefficient) * now
+            total.add_(now, alpha=float(coefficient))
     return total
 
 
