@@ -36,9 +36,8 @@ make_environment() {  # STACK WHEEL BASE_PYTHON FOLDER
   "$base" -m venv "$folder" || fail "cannot make a virtual environment with $base;" \
     "on Debian or Ubuntu: apt-get install python3-venv"
   local pip=("$folder/bin/python" -m pip --disable-pip-version-check)
-  "${pip[@]}" install -q --progress-bar off setuptools wheel
   local files=(-r "requirements/$stack.txt" -r requirements/extras.txt -r requirements/tests.txt)
-  "${pip[@]}" install -q --progress-bar off "${files[@]}" ${wheel:+"$wheel"}
+  "${pip[@]}" install -q --progress-bar off 'setuptools>=64' wheel "${files[@]}" ${wheel:+"$wheel"}
   "${pip[@]}" install -q --no-deps --no-build-isolation -e .
 }
 
