@@ -54,7 +54,7 @@ def from_coco_json(path, name_of: Optional[Callable[[dict], str]] = None,
         name_of: image entry -> id; default: ``file_name`` without suffix.
         crowd: count annotations of crowds.
     """
-    content = _json(path)
+    content = read_json(path)
     try:
         categories = sorted(content['categories'], key=lambda entry: entry['id'])
         names = {entry['id']: entry['name'] for entry in categories}
@@ -215,7 +215,8 @@ def _voc_id(key) -> str:
     return str(key)
 
 
-def _json(path) -> dict:
+def read_json(path) -> dict:
+    """An object from a JSON file; ``ValueError`` naming the file for anything else."""
     with open(path, encoding='utf-8') as file:
         try:
             content = json.load(file)

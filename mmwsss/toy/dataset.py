@@ -11,6 +11,7 @@ from typing import Callable, Dict, List
 import numpy as np
 from PIL import Image
 
+from mmwsss.datasets.image_labels import ImageLabels
 from mmwsss.knowledge.names import VOC_CLASSES
 from mmwsss.labels.palette_png import encode_labels
 
@@ -62,8 +63,8 @@ def write_toy_dataset(out: Path, spec: ToySpec, overwrite: bool = False,
 
     ``out`` gets ``JPEGImages/``, ``SegmentationClass/`` (palette PNGs, values in VOC's 21-class
     numbering, 255 void), ``TellingParts/`` (grey PNGs, 255 where a class's telling part is seen),
-    ``ImageSets/Segmentation/{train,val}.txt``, ``image_labels.json`` (image id -> class names)
-    and ``toy_dataset.json`` (the spec).
+    ``ImageSets/Segmentation/{train,val}.txt``, ``image_labels.json`` (see
+    :class:`ImageLabels`) and ``toy_dataset.json`` (the spec).
 
     Args:
         out: the folder; must be absent, empty, or a toy set.
@@ -129,7 +130,7 @@ def _write(folder: Path, spec: ToySpec, progress: Callable[[int], object]) -> No
             progress(1)
         listing = folder / 'ImageSets' / 'Segmentation' / f'{split}.txt'
         listing.write_text(''.join(f'{image_id}\n' for image_id in ids), encoding='utf-8')
-    _write_json(folder / 'image_labels.json', image_labels)
+    ImageLabels(tuple(CLASS_IDS), image_labels).save(folder / 'image_labels.json')
     _write_json(folder / MANIFEST, _manifest(spec))
 
 

@@ -1,5 +1,5 @@
 # COCO 2014 (82,783 training images, 702 of them without any class) with image-level labels.
-# MMWSSS_COCO: its root, prepared by tools/prepare_coco14.py.
+# MMWSSS_COCO: its root, prepared by tools/prepare_coco14.py. Validation: 5,000 of its images.
 _base_ = './voc12_cls_512.py'
 data_root = '{{$MMWSSS_COCO:data/coco2014}}'
 train_dataloader = dict(
@@ -15,7 +15,8 @@ val_dataloader = dict(
         data_root=data_root,
         label_file='image_labels_val2014.json',
         data_prefix='val2014',
-        ann_file='val_part.txt'))
+        ann_file='val2014.txt',
+        indices=5000))
 test_dataloader = dict(
     dataset=dict(
         type='WeakCOCO14Dataset',
