@@ -40,7 +40,7 @@ def test_lists_and_files(toy):
 
 
 def test_image_labels_agree_with_the_masks(toy):
-    image_labels = json.loads((toy / 'image_labels.json').read_text())
+    image_labels = json.loads((toy / 'image_labels.json').read_text())['images']
     assert len(image_labels) == 9
     for image_id, names in image_labels.items():
         mask = np.array(Image.open(toy / 'SegmentationClass' / f'{image_id}.png'))
