@@ -46,7 +46,7 @@ def parse_args(argv=None) -> argparse.Namespace:
                         help='relations to leave out (default: the seven of the reference)')
     parser.add_argument('--language', default='en')
     parser.add_argument('--restart', type=float, default=0.15, help='restart probability c')
-    parser.add_argument('--tol', type=float, default=1e-9, help='L1 tolerance of the walk')
+    parser.add_argument('--tol', type=float, default=1e-13, help='L1 tolerance of the walk')
     parser.add_argument('--min-edges', type=int, default=5,
                         help='neighbours that a concept needs to stand for a class')
     parser.add_argument('--cache', help='folder of ConceptNet caches (default: ~/.cache/mmwsss)')

@@ -13,7 +13,7 @@ from .walk import relation_matrix, walk_between
 from .word_vectors import embed_classes, read_word_vectors, words_to_read
 
 _READY_LISTS = {'voc': VOC_CLASSES, 'coco': COCO_CLASSES}
-_DECIMALS = 12  # far below the walk's tolerance; keeps the file the same from machine to machine
+_DECIMALS = 10  # well above the error of the walk: the file is the same on each machine
 
 
 def read_class_list(source: Union[str, PathLike]) -> Tuple[Tuple[str, ...], Dict[str, List[str]]]:
@@ -65,7 +65,7 @@ def build_class_graph(names: Sequence[str],
                       symmetric: bool = True,
                       drop_relations: Sequence[str] = DROPPED_RELATIONS,
                       restart: float = 0.15,
-                      tol: float = 1e-9,
+                      tol: float = 1e-13,
                       min_edges: int = 5,
                       progress: Optional[bool] = None) -> ClassGraph:
     """Relations from walks over ConceptNet (Eq. 3), embeddings from a file of word vectors.

@@ -21,7 +21,8 @@ Adjacency = Union[sparse.spmatrix, sparse.sparray, np.ndarray]
 ROW_SUMS = ('scaled', 'reference')
 _DENSE_BELOW = 600  # nodes for which a dense solve is quicker than iterating
 _SEEDS_AT_ONCE = 16  # columns of a block: enough to share the reading of the matrix
-_CORRECT_EVERY = 6  # steps between two removals of the slowest mode
+_CORRECT_EVERY = 3  # steps between two removals of the slowest mode
+_ROWS = 4096  # rows of a block that are worked on together, so that they stay in the cache
 
 
 class ConvergenceError(RuntimeError):
@@ -83,7 +84,8 @@ def walk_between(adjacency: Adjacency,
        Backwards the residual is bounded row by row, since rows of W sum to at most 1 - c, and it
        starts small, since few walks hit a class node. The slowest mode is taken out by a
        correction along W's leading eigenvectors;
-    4. the bound is computed anew from the equations before the result is returned.
+    4. steps are made in single precision, but the residual is taken anew in double precision until
+       its bound is below the tolerance: that of the returned result, too.
 
     Args: see :func:`random_walk_with_restart`; ``nodes`` are the C class nodes.
 
@@ -279,30 +281,59 @@ def _solve_backwards(walk: sparse.csr_matrix, ones: np.ndarray, class_rows: np.n
     sides[:, -1] = ones
     if walk.shape[0] <= _DENSE_BELOW:
         return np.linalg.solve(np.eye(walk.shape[0]) - walk.toarray(), sides)
-    correction = _SlowestMode(walk)
     reach = 1 / (1 - float(np.asarray(walk.sum(axis=1)).max()))  # bound of (I - W)^-1
-    residual, solution = sides.copy(), np.zeros_like(sides)
-    bound = np.inf
-    for number in range(max_iter):
-        if number % _CORRECT_EVERY == 0:
-            correction.apply(solution, residual)
-            # sum(x) >= 1, so an error of Y is at most as large in the quotient.
-            bound = reach * _largest_row(residual)
-            if bound <= tol / 2:
-                residual = sides - solution + walk @ solution
-                bound = reach * _largest_row(residual)
-                if bound <= tol:
-                    return solution
-        solution += residual
-        residual = walk @ residual
-    raise ConvergenceError(f'after max_iter={max_iter} steps the error may still be {bound:.1e}, '
-                           f'above tol={tol:.1e}: raise max_iter or tol')
+    rough = _RoughSolver(walk)
+    solution, residual = np.zeros_like(sides), sides
+    steps = 0
+    while True:
+        # sum(x) >= 1, so an error of Y is at most as large in the quotient.
+        bound = reach * _largest_row(residual)
+        if bound <= tol:
+            return solution
+        if steps >= max_iter:
+            raise ConvergenceError(
+                f'after max_iter={max_iter} steps the error may still be {bound:.1e}, above '
+                f'tol={tol:.1e}: raise max_iter or tol')
+        steps += rough.improve(solution, residual, 0.5 * tol / reach, max_iter - steps)
+        residual = sides - solution
+        residual += walk @ solution
 
 
 def _largest_row(residual: np.ndarray) -> float:
     """Largest L1 norm of a row, taken in slices so that no second block is needed."""
-    return max(float(np.abs(residual[first:first + 65536]).sum(axis=1).max())
-               for first in range(0, len(residual), 65536))
+    return max(float(np.abs(residual[first:first + _ROWS]).sum(axis=1).max())
+               for first in range(0, len(residual), _ROWS))
+
+
+class _RoughSolver:
+    """Adds up W^k residual in single precision, which halves the memory traffic.
+
+    The caller takes the residual anew in double precision after each call, so that nothing is
+    lost in the end.
+    """
+
+    def __init__(self, walk: sparse.csr_matrix) -> None:
+        self.walk = walk.astype(np.float32)
+        self.correction = _SlowestMode(walk)
+
+    def improve(self, solution: np.ndarray, residual: np.ndarray, goal: float, steps: int) -> int:
+        """Change ``solution`` in place; returns the number of steps made.
+
+        Ends where the residual's largest row is below ``goal``, or has shrunk as far as single
+        precision can tell.
+        """
+        rest = residual.astype(np.float32)
+        added = np.zeros_like(rest)
+        goal = max(goal, 1e-6 * _largest_row(rest))
+        for number in range(steps):
+            if number % _CORRECT_EVERY == 0:
+                self.correction.apply(added, rest)
+                if _largest_row(rest) <= goal:
+                    break
+            added += rest
+            rest = self.walk @ rest
+        solution += added
+        return max(number, 1)
 
 
 class _SlowestMode:
@@ -320,15 +351,16 @@ class _SlowestMode:
         image = self.right - walk @ self.right
         gain = float(left @ image)
         if gain > 1e-8 * np.linalg.norm(left) * np.linalg.norm(image):
-            self.image, self.left = image, left / gain
+            self.image, self.left = image.astype(np.float32), (left / gain).astype(np.float32)
+            self.right = self.right.astype(np.float32)
 
     def apply(self, solution: np.ndarray, residual: np.ndarray) -> None:
         """Correct both in place."""
         if self.image is None:
             return
-        amount = self.left @ residual
-        for first in range(0, len(residual), 65536):
-            part = slice(first, first + 65536)
+        amount = (self.left @ residual).astype(residual.dtype)
+        for first in range(0, len(residual), _ROWS):
+            part = slice(first, first + _ROWS)
             solution[part] += np.outer(self.right[part], amount)
             residual[part] -= np.outer(self.image[part], amount)
 
