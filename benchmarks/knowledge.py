@@ -54,7 +54,7 @@ OTHER_LANGUAGES = ('fr', 'de', 'es', 'ja', 'it', 'ru', 'pt', 'la', 'zh')
 
 
 def peak_mib() -> float:
-    """Highest resident size of this process so far (that of getrusage counts the parent's, too)."""
+    """Highest resident size of this process so far; getrusage would count its parent too."""
     status = Path('/proc/self/status')
     if status.is_file():
         return int(status.read_text().split('VmHWM:')[1].split()[0]) / 1024
