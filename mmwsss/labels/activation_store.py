@@ -75,7 +75,7 @@ class ActivationStore:
     def _create(self, classes: Sequence[str] | None, stride: int, bits: int) -> None:
         if classes is None:
             raise FileNotFoundError(f'{self.root} holds no activation maps: extract them first '
-                                    '(tools/test.py with a *_extract config)')
+                                    '(tools/test.py with a config of recam or gcn_cam)')
         if bits not in _DTYPES or stride < 1 or not len(classes):
             raise ValueError(f'activation maps are kept with 8 or 16 bits, a stride of at least 1 '
                              f'and at least one class; got bits={bits}, stride={stride}, '

@@ -90,7 +90,7 @@ def test_report_has_numbers_pictures_and_no_links_outside(tmp_path):
 def test_rows_name_the_classes_present(tmp_path):
     toy = tmp_path / 'toy'
     write_toy_dataset(toy, ToySpec(train=1, val=2, seed=3, height=48, width=48))
-    image_labels = json.loads((toy / 'image_labels.json').read_text())
+    image_labels = json.loads((toy / 'image_labels.json').read_text())['images']
     ids = (toy / 'ImageSets/Segmentation/val.txt').read_text().split()
     rows = sample_rows(ids, toy / 'JPEGImages', toy / 'SegmentationClass',
                        toy / 'SegmentationClass', CLASSES)
