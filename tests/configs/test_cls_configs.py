@@ -95,6 +95,7 @@ def test_classes_schedule_and_folders(name):
     folder = f'work_dirs/{Path(name).stem}/activations'
     assert cfg.test_evaluator.out == cfg.test_dataloader.dataset.skip_stored == folder
     assert isinstance(METRICS.build(cfg.test_evaluator), mmwsss.evaluation.ActivationWriter)
+    assert None not in cfg.default_hooks.values()  # mmengine takes None for its own hooks only
     assert cfg.test_evaluator.get('stride', 4) == model.test_cam['stride']
 
 
