@@ -143,8 +143,12 @@ def test_timm_backbones():
 
 
 @pytest.mark.parametrize('cam, message', [
-    (dict(scales=()), 'scales'), (dict(scales=(1, 0)), 'scales'), (dict(stride=0), 'stride'), (dict(stride=3), 'stride'),
-    (dict(classes='all'), 'classes')])
+    (dict(scales=()), 'scales'),
+    (dict(scales=(1, 0)), 'scales'),
+    (dict(stride=0), 'stride'),
+    (dict(stride=3), 'stride'),
+    (dict(classes='all'), 'classes'),
+])
 def test_bad_settings(cam, message):
     with pytest.raises(ValueError, match=message):
         build(test_cam=cam)
