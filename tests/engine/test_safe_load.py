@@ -58,8 +58,10 @@ def test_cut_file_is_named(tmp_path, keep, zipped):
         load_checkpoint_safely(path)
 
 
-@pytest.mark.parametrize('content', [b'<html>404</html>', b'PK\x03\x04rubbish', bytes(1000),
-                                     os.urandom(64)])
+@pytest.mark.parametrize('content', [
+    b'<html>404</html>', b'PK\x03\x04rubbish', bytes(1000),
+    bytes((71 * i + 13) % 256 for i in range(64))
+], ids=['page', 'cut zip', 'zeros', 'noise'])
 def test_what_is_no_checkpoint_is_named(tmp_path, content):
     (tmp_path / 'page.pth').write_bytes(content)
     with pytest.raises(CheckpointError, match='page.pth'):
