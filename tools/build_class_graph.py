@@ -9,18 +9,23 @@ The class file has a class a line, in label order without the background: "tract
 "tractor: farm tractor, machine" with other words to try. docs/class_graphs.md tells the whole way.
 """
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from mmwsss.knowledge import (DROPPED_RELATIONS, ClassGraph, ConvergenceError, build_class_graph,
+ROOT = Path(__file__).resolve().parents[1]
+if (ROOT / 'mmwsss').is_dir():
+    sys.path.insert(0, str(ROOT))
+
+from mmwsss.datasets.image_labels import ImageLabels  # noqa: E402
+from mmwsss.datasets.label_sources import from_cls_labels  # noqa: E402
+from mmwsss.knowledge import (DROPPED_RELATIONS, ClassGraph,  # noqa: E402
+                              ConvergenceError, build_class_graph,
                               cached_conceptnet, cooccurrence_relations, identity_relations,
-                              random_relations, read_class_list, read_conceptnet,
-                              read_pickled_array)
-from mmwsss.knowledge.names import match
+                              random_relations, read_class_list, read_conceptnet)
+from mmwsss.knowledge.names import match  # noqa: E402
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -35,8 +40,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--relations', default='walk',
                         choices=('walk', 'cooccurrence', 'identity', 'random'),
                         help='walk: ConceptNet (default); the others replace its matrix')
-    parser.add_argument('--labels', help='image-level labels for --relations cooccurrence: JSON '
-                        '{image: [class names]}, or a cls_labels.npy in class order')
+    parser.add_argument('--labels',
+                        help='image-level labels for --relations cooccurrence: JSON of '
+                        'tools/make_image_labels.py, or a cls_labels.npy in class order')
     parser.add_argument('--threshold', type=float, default=0.4, help='of co-occurrence')
     parser.add_argument('--reweight', type=float, default=0.2, help='of co-occurrence')
     parser.add_argument('--seed', type=int, default=0, help='of --relations random')
@@ -56,38 +62,16 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def read_labels(path: str, names) -> np.ndarray:
-    """Image-level labels (images, classes) from JSON by name or a cls_labels.npy by position."""
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f'no label file {path}')
-    if file.suffix == '.json':
-        try:
-            table = json.loads(file.read_text(encoding='utf-8'))
-            shown = [match(dict.fromkeys(labels), names) for labels in table.values()]
-        except (AttributeError, json.JSONDecodeError, TypeError) as error:
-            raise ValueError(f'{path} is no JSON of {{image: [class names]}}: {error}') from error
-        rows = np.zeros((len(shown), len(names)))
-        for row, columns in zip(rows, shown):
-            row[columns] = 1
-        return rows
-    return _read_npy_labels(file, len(names))
+    """Image-level labels as 0/1 rows (images, classes of the graph), matched by name.
 
-
-def _read_npy_labels(file: Path, num_classes: int) -> np.ndarray:
-    with open(file, 'rb') as stream:
-        try:
-            np.lib.format.read_magic(stream)
-            np.lib.format.read_array_header_1_0(stream)
-        except ValueError as error:
-            raise ValueError(f'{file} is no .npy file: {error}') from error
-        body = stream.tell()
-    table = read_pickled_array(file, offset=body)
-    table = table.item() if isinstance(table, np.ndarray) and table.ndim == 0 else table
-    if not isinstance(table, dict):
-        raise ValueError(f'{file} holds no labels by image')
-    rows = np.stack([np.asarray(labels) for labels in table.values()])
-    if rows.ndim != 2 or rows.shape[1] != num_classes:
-        raise ValueError(f'{file} has labels of shape {rows.shape[1:]}, not ({num_classes},)')
+    A ``cls_labels.npy`` holds no names; its columns are taken in the order of the graph's.
+    """
+    npy = Path(path).suffix == '.npy'
+    labels = from_cls_labels(path, names) if npy else ImageLabels.load(path)
+    columns = match(labels.classes, names)
+    rows = np.zeros((len(labels.images), len(names)))
+    for row, image_id in zip(rows, labels.images):
+        row[[columns[i] for i in labels.indices(image_id)]] = 1
     return rows
 
 

@@ -5,9 +5,13 @@ python tools/plot_class_graph.py farm.npz --out farm.png --nearest 4
 """
 import argparse
 import sys
+from pathlib import Path
 
 import matplotlib
 
+ROOT = Path(__file__).resolve().parents[1]
+if (ROOT / 'mmwsss').is_dir():
+    sys.path.insert(0, str(ROOT))
 matplotlib.use('Agg')
 
 import matplotlib.pyplot as plt  # noqa: E402

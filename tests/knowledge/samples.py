@@ -1,6 +1,5 @@
 """Small files in the formats that the knowledge readers read."""
 import gzip
-import json
 import struct
 from pathlib import Path
 
@@ -57,6 +56,3 @@ def write_vectors(path: Path, vectors: dict, kind: str) -> Path:
     return path
 
 
-def write_labels(path: Path, labels: dict) -> Path:
-    path.write_text(json.dumps(labels))
-    return path

@@ -10,8 +10,9 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 
+from mmwsss.datasets.image_labels import ImageLabels
 from mmwsss.knowledge import ClassGraph
-from tests.knowledge.samples import vectors_of, write_conceptnet, write_labels, write_vectors
+from tests.knowledge.samples import vectors_of, write_conceptnet, write_vectors
 from tests.paths import ROOT
 
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -70,8 +71,10 @@ def test_builds_and_says_what_stands_for_what(files, capsys):
 
 
 def test_other_kinds_of_relations(files, tmp_path, capsys):
-    labels = write_labels(tmp_path / 'labels.json', {
-        'a': ['cat', 'sofa'], 'b': ['cat', 'couch'], 'c': ['dog'], 'd': ['dining table']})
+    labels = tmp_path / 'labels.json'
+    ImageLabels(['dog', 'sofa', 'cat', 'dining table'], {
+        'a': ['cat', 'sofa'], 'b': ['cat', 'sofa'], 'c': ['dog'], 'd': ['dining table']
+    }).save(labels)
     assert run(files, '--relations', 'cooccurrence', '--labels', str(labels)) == 0
     expected = np.eye(4)
     expected[0, [0, 3]] = expected[3, [3, 0]] = 0.8, 0.2
