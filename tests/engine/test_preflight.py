@@ -4,11 +4,13 @@ import pytest
 import torch
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader
 from PIL import Image
 from torch import nn
 
 from mmwsss.datasets import VOC12SegDataset
 from mmwsss.engine import preflight
+from mmwsss.engine.safe_load import load_from_file
 from tests.engine import tiny
 
 CLASSES = ('background', 'cat', 'dog')
@@ -152,3 +154,4 @@ def test_resume_needs_no_init_weights(make_runner, tmp_path):
     second = make_runner({**options, 'resume': True}, iters=3)
     second.train()
     assert second.iter == 3
+    assert CheckpointLoader._schemes[''] is load_from_file

@@ -89,6 +89,24 @@ def test_killed_at_any_step_leaves_a_checkpoint_to_resume_from(
     assert not [n for n in os.listdir(again.work_dir) if n.endswith('.tmp')]
 
 
+def test_killed_in_the_middle_of_a_file(make_runner, monkeypatch):
+    runner = make_runner(options(max_keep_ckpts=1, interval=1), iters=5)
+    real = runner.save_checkpoint
+
+    def half(out_dir, filename, *args, **kwargs):
+        real(out_dir, filename, *args, **kwargs)
+        if runner.iter == 2:
+            path = os.path.join(out_dir, filename)
+            os.truncate(path, os.path.getsize(path) // 2)
+            raise Killed
+
+    monkeypatch.setattr(runner, 'save_checkpoint', half)
+    with pytest.raises(Killed):
+        runner.train()
+    assert files(runner) == ['iter_2.pth']
+    assert newest_loadable(runner.work_dir) == (pointer(runner), [])
+
+
 def test_killed_while_writing_a_best_checkpoint_keeps_the_previous_best(
         make_runner, monkeypatch):
     hook = AtomicCheckpointHook(by_epoch=False, interval=-1, save_best='mIoU', save_last=False)

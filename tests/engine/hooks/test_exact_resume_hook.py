@@ -1,6 +1,9 @@
 """A resumed run has the losses and weights of an undisturbed one."""
 import os
+import random
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -89,6 +92,19 @@ def test_other_samplers_and_loops_are_left_alone(make_runner):
               'default_hooks.checkpoint.by_epoch': True}
     runner, _ = train(make_runner, epochs, work_dir='epochs')
     assert os.path.exists(os.path.join(runner.work_dir, 'epoch_2.pth'))
+
+
+def test_iterations_are_seeded_whatever_was_drawn_before():
+    def draw(iteration, seed=1):
+        runner = SimpleNamespace(seed=seed, iter=iteration)
+        ExactResumeHook().before_train_iter(runner, 0)
+        return float(torch.rand(())), random.random(), float(np.random.rand())
+
+    first = draw(3)
+    draw(4), torch.rand(7), random.random(), np.random.rand(5)
+    assert draw(3) == first
+    for other in (draw(4), draw(3, seed=2)):
+        assert all(a != b for a, b in zip(first, other))
 
 
 def test_seeding_can_be_left_to_the_run(make_runner):
