@@ -25,6 +25,14 @@ def fixed_seed():
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def no_scope_left_behind():
+    """MMEngine's default scope is global: what one test sets must not reach the next."""
+    yield
+    from mmengine.registry import DefaultScope
+    DefaultScope._instance_dict.clear()
+
+
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
     """The ``data`` folder of the shared material (real images); tests skip without it."""
