@@ -38,11 +38,10 @@ from scipy import sparse  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-if '--read-once' in sys.argv:
-    # Importing mmwsss brings torch and mmseg, which alone take about 1.2 GiB: the reader's memory
-    # is measured without them.
-    sys.modules['mmwsss'] = types.ModuleType('mmwsss')
-    sys.modules['mmwsss'].__path__ = [str(ROOT / 'mmwsss')]
+# Importing mmwsss brings torch and mmseg, which alone take about 1.2 GiB: memory is measured
+# without them.
+sys.modules['mmwsss'] = types.ModuleType('mmwsss')
+sys.modules['mmwsss'].__path__ = [str(ROOT / 'mmwsss')]
 
 from mmwsss.knowledge import read_conceptnet, walk_between  # noqa: E402
 from tests.paths import SHARED  # noqa: E402
