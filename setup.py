@@ -98,7 +98,8 @@ setup(
     package_data={'mmwsss': ['**/*.npz', '**/*.json', '**/*.txt', '**/*.md', '**/*.j2']},
     cmdclass={'build_py': BuildPyWithMim},
     python_requires='>=3.10',
-    install_requires=['numpy', 'scipy', 'pillow', 'torch', 'torchvision'],
+    # torch 2.6: checkpoints load by an allow-list that names classes as strings.
+    install_requires=['numpy', 'scipy', 'pillow', 'torch>=2.6', 'torchvision'],
     extras_require=EXTRAS,
     zip_safe=False,
 )
