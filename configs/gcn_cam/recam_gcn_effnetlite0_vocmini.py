@@ -1,5 +1,5 @@
 # ReCAM from gcn-cam_effnetlite0_vocmini.py.
 _base_ = '../recam/recam_effnetlite0_vocmini.py'
-load_from = 'work_dirs/gcn-cam_effnetlite0_vocmini/iter_600.pth'
+load_from = 'work_dirs/gcn-cam_effnetlite0_vocmini/iter_300.pth'
 test_dataloader = dict(dataset=dict(skip_stored='work_dirs/recam_gcn_effnetlite0_vocmini/activations'))
 test_evaluator = dict(out='work_dirs/recam_gcn_effnetlite0_vocmini/activations')

@@ -5,6 +5,11 @@ _base_ = [
     '../_base_/schedules/cam_cls_cpu.py',
     '../_base_/cls_runtime.py',
 ]
+max_iters = 600  # from scratch
+train_cfg = dict(max_iters=max_iters)
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=max_iters, by_epoch=False)
+]
 optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(_delete_=True))
 default_hooks = dict(checkpoint=dict(interval=300))
 test_dataloader = dict(dataset=dict(skip_stored='work_dirs/cam_r18_toy/activations'))

@@ -12,8 +12,8 @@ train_dataloader = dict(
             dict(type='LoadAnyImage'),
             dict(
                 type='RandomLongSideCrop',
-                long_side=(192, 384),
-                crop_size=256,
+                long_side=(160, 320),
+                crop_size=192,
                 pad_value=(127.5, 127.5, 127.5)),
             dict(type='RandomFlip', prob=0.5, direction='horizontal'),
             dict(type='PackInputs'),

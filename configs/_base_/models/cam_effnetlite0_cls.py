@@ -12,6 +12,7 @@ model = dict(
         output_stride=16,
         frozen_stages=2,
         norm_eval=True,
+        channels_last=True,
         init_cfg=dict(
             type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/efficientnet_lite0.pth')),
     head=dict(in_channels=320))

@@ -1,6 +1,6 @@
 # For CPUs and small sets: AdamW, head x10, a few hundred iterations.
 _base_ = './cam_cls_5e.py'
-max_iters = 600
+max_iters = 300
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=1e-4, weight_decay=0.01),
     paramwise_cfg=dict(_delete_=True, custom_keys={'head.': dict(lr_mult=10.)}))

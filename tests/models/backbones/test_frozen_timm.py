@@ -41,6 +41,21 @@ def test_loads_a_timm_checkpoint_and_equals_timm(checkpoint):
         torch.testing.assert_close(outs[2], model.blocks[3:](expected))
 
 
+def test_channels_last_gives_the_same_features(checkpoint):
+    init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint[0]))
+    plain, last = (_backbone(out_indices=(2, 4), output_stride=16, channels_last=flag,
+                             init_cfg=init_cfg) for flag in (False, True))
+    x = torch.randn(2, 3, 64, 96)
+    outs = []
+    for backbone in (plain, last):
+        backbone.init_weights()
+        outs.append(backbone.eval()(x))
+    stem = last.timm_model.conv_stem.weight
+    assert stem.is_contiguous(memory_format=torch.channels_last) and not stem.is_contiguous()
+    for ours, expected in zip(outs[1], outs[0]):
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_output_stride_and_channels():
     outs = _backbone(out_indices=(3, 4), output_stride=16)(torch.randn(2, 3, 64, 64))
     assert [tuple(out.shape) for out in outs] == [(2, 112, 4, 4), (2, 320, 4, 4)]
