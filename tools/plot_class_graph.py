@@ -18,8 +18,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
+from mmwsss.atomic_files import replacing  # noqa: E402
 from mmwsss.knowledge import ClassGraph  # noqa: E402
-from mmwsss.knowledge.storage import replacing  # noqa: E402
 from mmwsss.models.layers.adjacency import (ADJACENCY_MODES, coupling,  # noqa: E402
                                             normalize_adjacency)
 
@@ -136,6 +136,7 @@ def main(argv=None) -> int:
         draw_nearest(panels[1, 0], graph, args.nearest)
         draw_couplings(panels[1, 1], graph)
         figure.suptitle(repr(graph))
+        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         with replacing(args.out) as draft:
             figure.savefig(draft, format='png', dpi=110)
         plt.close(figure)

@@ -33,7 +33,7 @@ from rich.progress import track  # noqa: E402
 
 from mmwsss.datasets import label_sources  # noqa: E402
 from mmwsss.datasets.classes import COCO_CLASSES, coco_label  # noqa: E402
-from mmwsss.labels.atomic_files import write_atomic  # noqa: E402
+from mmwsss.atomic_files import write_atomic  # noqa: E402
 from mmwsss.labels.palette_png import encode_labels  # noqa: E402
 
 SPLITS = ('train2014', 'val2014')

@@ -32,7 +32,7 @@ from mmwsss.datasets import label_sources  # noqa: E402
 from mmwsss.datasets.classes import VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
 from mmwsss.datasets.transforms import read_label  # noqa: E402
-from mmwsss.labels.atomic_files import write_atomic  # noqa: E402
+from mmwsss.atomic_files import write_atomic  # noqa: E402
 from mmwsss.labels.palette_png import encode_labels  # noqa: E402
 
 LISTS = Path('ImageSets/Segmentation')

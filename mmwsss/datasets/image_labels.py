@@ -21,7 +21,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from mmwsss.labels.atomic_files import write_atomic
+from mmwsss.atomic_files import write_atomic
 
 from .image_ids import check_image_id
 

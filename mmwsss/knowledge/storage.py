@@ -3,35 +3,16 @@
 ``numpy.savez`` stamps each member with the current time, so two runs of one command differ.
 Here the stamps are fixed and nothing is compressed (compressed bytes depend on the zlib in use).
 """
-import contextlib
-import os
 import zipfile
 from os import PathLike
 from pathlib import Path
-from typing import Dict, Iterator, Mapping, Union
+from typing import Dict, Mapping, Union
 
 import numpy as np
 
+from mmwsss.atomic_files import replacing
+
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip member can carry
-
-
-@contextlib.contextmanager
-def replacing(path: Union[str, PathLike]) -> Iterator[Path]:
-    """Give a draft beside ``path`` to write to; it takes the place of ``path`` if all goes well.
-
-    Raises:
-        OSError: if the folder cannot be written; ``path`` is then as it was before.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        yield draft
-        with open(draft, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def save_npz(path: Union[str, PathLike], arrays: Mapping[str, np.ndarray]) -> None:
@@ -44,6 +25,8 @@ def save_npz(path: Union[str, PathLike], arrays: Mapping[str, np.ndarray]) -> No
     Raises:
         ValueError: for an array that only a pickle could hold.
     """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft, zipfile.ZipFile(draft, 'w', zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             array = np.asarray(array)

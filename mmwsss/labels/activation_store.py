@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from .atomic_files import write_atomic
+from mmwsss.atomic_files import write_atomic
+
 from .palette_png import check_png
 
 _FORMAT = 1

@@ -30,7 +30,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .atomic_files import TEMPORARY_PREFIX, folder_lock, rename_folder, write_atomic
+from mmwsss.atomic_files import TEMPORARY_PREFIX, folder_lock, rename_folder, write_atomic
+
 from .palette_png import check_png, decode_labels, encode_labels
 
 _FORMAT = 1

@@ -14,6 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from PIL import Image
 
+from mmwsss.atomic_files import write_text_atomic
 from mmwsss.labels.palette_png import decode_labels, voc_palette
 
 VOID = 255
@@ -182,7 +183,5 @@ def write_report(out: Path, *, title: str, classes: Sequence[str], ids: Sequence
         title=title, table=table, colours=colours, count=len(ids), commands=commands,
         rows=sample_rows(chosen, images, labels, predictions, classes),
         curve=loss_curve(scalars), last=scalars[-1], versions=installed_versions())
-    temporary = out.with_name(out.name + '.part')
-    temporary.write_text(html, encoding='utf-8')
-    temporary.replace(out)
+    write_text_atomic(out, html)
     return table

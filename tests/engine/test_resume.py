@@ -67,7 +67,7 @@ def test_without_pointer_and_without_anything(work_dir, tmp_path):
 
 def test_best_and_temporary_files_are_no_candidates(work_dir):
     write(work_dir, 'best_mIoU_iter_99.pth')
-    (work_dir / '.iter_12.pth.5.tmp').touch()
+    (work_dir / '.tmp-5-0123456789abcdef').touch()
     assert names(work_dir) == ['iter_10.pth', 'iter_4.pth', 'iter_2.pth']
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mmwsss.knowledge import COCO_CLASSES, VOC_CLASSES, ClassGraph, UnknownClassError
 from mmwsss.knowledge.names import aliases, match
-from mmwsss.knowledge.storage import load_npz, replacing, save_npz
+from mmwsss.knowledge.storage import load_npz, save_npz
 
 NAMES = ('cat', 'sofa', 'television', 'mouse', 'computer mouse')
 
@@ -136,15 +136,6 @@ def test_pickles_are_neither_written_nor_read(tmp_path):
     np.savez(tmp_path / 'p.npz', names=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match='allow_pickle'):
         load_npz(tmp_path / 'p.npz', (), 'class graph')
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / 'kept.txt'
-    path.write_text('old')
-    with pytest.raises(RuntimeError), replacing(path) as draft:
-        draft.write_text('half')
-        raise RuntimeError
-    assert path.read_text() == 'old' and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize('name, classes', [('voc', VOC_CLASSES), ('coco', COCO_CLASSES)])

@@ -93,6 +93,69 @@ def test_other_kinds_of_relations(files, tmp_path, capsys):
     assert 'needs --labels' in capsys.readouterr().err
 
 
+def run_on_graph(files, *options) -> int:
+    return build_class_graph.main(['--graph', str(files['out']), '--out', str(files['second']),
+                                   '--quiet', *map(str, options)])
+
+
+def test_a_graph_gets_other_vectors_relations_and_classes(files, tmp_path, capsys):
+    assert run(files) == 0
+    files['second'] = tmp_path / 'second.npz'
+    first = ClassGraph.load(files['out'])
+    others = {word: vector[:5] + 1 for word, vector in vectors_of(WORDS).items()}
+    write_vectors(tmp_path / 'other.txt', others, 'glove')
+    assert run_on_graph(files, '--vectors', tmp_path / 'other.txt') == 0
+    graph = ClassGraph.load(files['second'])
+    np.testing.assert_array_equal(graph.relations, first.relations)
+    np.testing.assert_allclose(graph.embeddings[0], others['cat'], rtol=1e-5)
+    np.testing.assert_allclose(graph.embeddings[2], (others['dining'] + others['table']) / 2,
+                               rtol=1e-5)
+    assert graph.provenance['embeddings']['file'] == 'other.txt'
+    assert graph.provenance['classes']['dog']['synonyms'] == ['hound']
+    assert graph.provenance['classes']['couch']['concept'] == 'sofa'
+    labels, chosen = tmp_path / 'labels.json', tmp_path / 'train.txt'
+    ImageLabels(['cat', 'dog', 'dining table', 'sofa'], {
+        'a': ['cat', 'sofa'], 'b': ['cat'], 'val': ['dog', 'sofa']}).save(labels)
+    chosen.write_text('a\nb\n')
+    assert run_on_graph(files, '--relations', 'cooccurrence', '--form', 'symmetric', '--labels',
+                        labels, '--list', chosen) == 0
+    graph = ClassGraph.load(files['second'])
+    expected = np.eye(4)
+    expected[0, 3] = expected[3, 0] = (1 / 2 * 1)**0.5
+    np.testing.assert_allclose(graph.relations, expected)
+    np.testing.assert_array_equal(graph.embeddings, first.embeddings)
+    record = graph.provenance['relations']
+    assert (record['images'], record['form'], record['list']) == (2, 'symmetric', 'train.txt')
+    assert 'concept' not in graph.provenance['classes']['couch']
+    (tmp_path / 'two.txt').write_text('sofa\ncat\n')
+    assert run_on_graph(files, '--classes', tmp_path / 'two.txt') == 0
+    assert ClassGraph.load(files['second']).names == ('sofa', 'cat')
+    assert 'error' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--graph', 'no.npz'], 'no class graph'),
+    (['--graph', 'voc', '--conceptnet', __file__], 'give one of them'),
+    (['--graph', 'voc', '--vectors', 'no.txt'], 'no such file'),
+    (['--classes', 'voc'], '--conceptnet, --vectors missing; or give --graph'),
+])
+def test_what_a_graph_is_made_of_must_be_clear(tmp_path, capsys, options, message):
+    out = tmp_path / 'out.npz'
+    assert build_class_graph.main([*options, '--out', str(out)]) == 1
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_shipped_cooccurrence_is_rebuilt_byte_for_byte(shared_data, tmp_path):
+    labels, out = shared_data / 'labels/voc', tmp_path / 'out.npz'
+    assert build_class_graph.main(
+        ['--graph', 'voc', '--relations', 'cooccurrence', '--form', 'symmetric', '--labels',
+         str(labels / 'cls_labels.npy'), '--list', str(labels / 'train_aug.txt'), '--out',
+         str(out)]) == 0
+    shipped = ROOT / 'mmwsss/knowledge/graphs/voc_cooccurrence.npz'
+    assert out.read_bytes() == shipped.read_bytes()
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
@@ -129,7 +192,7 @@ def test_bad_input_is_named_and_nothing_is_half_written(files, capsys, spoil, me
     assert error.startswith('error: ') and message in error
     assert files['out'].exists() == bool(before)
     assert not before or files['out'].read_bytes() == before
-    assert not [path for path in files['out'].parent.iterdir() if path.suffix == '.part']
+    assert not [path for path in files['out'].parent.iterdir() if path.name.startswith('.tmp-')]
 
 
 def real_files(shared_data) -> tuple:

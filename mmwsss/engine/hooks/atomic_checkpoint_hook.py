@@ -11,12 +11,14 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
-from ..atomic_files import (
+from mmwsss.atomic_files import (
+    move_into_place,
     remove_stale_temporaries,
-    replace_durably,
-    temporary_name,
-    write_text_durably,
+    temporary_path,
+    write_atomic,
+    write_text_atomic,
 )
+
 from ..safe_load import load_checkpoint_safely
 
 
@@ -50,7 +52,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._write(runner, self.last_ckpt, meta, self.save_optimizer, self.save_param_scheduler,
                     self.by_epoch, **self.args)
         if is_main_process():
-            write_text_durably(osp.join(runner.work_dir, 'last_checkpoint'), self.last_ckpt)
+            write_text_atomic(osp.join(runner.work_dir, 'last_checkpoint'), self.last_ckpt)
             for old in outdated:
                 _remove(osp.join(self.out_dir, self.filename_tmpl.format(old)))
 
@@ -119,13 +121,13 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _write(self, runner, path: str, meta: dict, save_optimizer: bool, save_scheduler: bool,
                by_epoch: bool, **kwargs) -> None:
-        temporary = temporary_name(path)
+        temporary = temporary_path(path)
         runner.save_checkpoint(
-            osp.dirname(path), osp.basename(temporary), self.file_client_args,
+            osp.dirname(path), temporary.name, self.file_client_args,
             save_optimizer=save_optimizer, save_param_scheduler=save_scheduler, meta=meta,
             by_epoch=by_epoch, backend_args=self.backend_args, **kwargs)
         if is_main_process():
-            replace_durably(temporary, path)
+            move_into_place(temporary, path)
 
     @master_only
     def _publish_model(self, runner, ckpt_path: Optional[str]) -> None:
@@ -138,9 +140,7 @@ class AtomicCheckpointHook(CheckpointHook):
         torch.save(kept, buffer)
         digest = hashlib.sha256(buffer.getbuffer()).hexdigest()[:8]
         final = f'{osp.splitext(ckpt_path)[0]}-{digest}.pth'
-        with open(temporary_name(final), 'wb') as f:
-            f.write(buffer.getbuffer())
-        replace_durably(temporary_name(final), final)
+        write_atomic(final, buffer.getbuffer())
         runner.logger.info(f'{ckpt_path} is published as {final}')
 
 

@@ -69,7 +69,7 @@ def kill_at(monkeypatch, function, call):
     monkeypatch.setattr(atomic_checkpoint_hook, function, deadly)
 
 
-@pytest.mark.parametrize('function', ['replace_durably', 'write_text_durably', '_remove'])
+@pytest.mark.parametrize('function', ['move_into_place', 'write_text_atomic', '_remove'])
 @pytest.mark.parametrize('call', [2, 3])
 def test_killed_at_any_step_leaves_a_checkpoint_to_resume_from(
         make_runner, monkeypatch, function, call):
@@ -86,7 +86,7 @@ def test_killed_at_any_step_leaves_a_checkpoint_to_resume_from(
                          'custom_hooks': [dict(type='PreflightHook')]}, iters=5)
     again.train()
     assert files(again) == ['iter_5.pth']
-    assert not [n for n in os.listdir(again.work_dir) if n.endswith('.tmp')]
+    assert not [n for n in os.listdir(again.work_dir) if n.startswith('.tmp-')]
 
 
 def test_killed_in_the_middle_of_a_file(make_runner, monkeypatch):
@@ -116,7 +116,7 @@ def test_killed_while_writing_a_best_checkpoint_keeps_the_previous_best(
     hook._save_best_checkpoint(runner, dict(mIoU=90.))
     best = hook.best_ckpt_path
     runner.train_loop._iter = 7
-    kill_at(monkeypatch, 'replace_durably', 1)
+    kill_at(monkeypatch, 'move_into_place', 1)
     with pytest.raises(Killed):
         hook._save_best_checkpoint(runner, dict(mIoU=91.))
     assert load_checkpoint_safely(best)['meta']['iter'] == 1
