@@ -169,6 +169,7 @@ def test_wheel_and_sdist_hold_what_mim_and_the_graphs_need(tmp_path):
                    timeout=180)
     built = tmp_path / 'lib' / 'mmwsss'
     for name in ('knowledge/graphs/voc.npz', 'knowledge/graphs/coco.npz',
+                 'knowledge/graphs/voc_cooccurrence.npz',
                  'visualization/templates/report.j2', '.mim/model-index.yml',
                  '.mim/tools/train.py', '.mim/configs/_base_/default_runtime.py',
                  'models/layers/graph_reasoning.py'):

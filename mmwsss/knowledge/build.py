@@ -13,6 +13,7 @@ from .walk import relation_matrix, walk_between
 from .word_vectors import embed_classes, read_word_vectors, words_to_read
 
 _READY_LISTS = {'voc': VOC_CLASSES, 'coco': COCO_CLASSES}
+_VECTOR_RECORDS = ('words', 'lemmas', 'filled')  # of embed_classes
 _DECIMALS = 10  # well above the error of the walk: the file is the same on each machine
 
 
@@ -101,6 +102,41 @@ def build_class_graph(names: Sequence[str],
                        'licence': 'see the source of the file'},
         'classes': {name: _record(chosen[name], records[name], synonyms.get(name))
                     for name in names}})
+
+
+def replace_vectors(graph: ClassGraph,
+                    vectors: Union[str, PathLike],
+                    synonyms: Optional[Mapping[str, Sequence[str]]] = None,
+                    progress: Optional[bool] = None) -> ClassGraph:
+    """The same relations with other word vectors (Fig. 10 of grm.txt).
+
+    Args:
+        graph: whose names and relations are kept.
+        vectors: GloVe, fastText or word2vec file.
+        synonyms: class name -> other names to try; default: those that the graph was built with.
+        progress: show progress lines.
+
+    Raises:
+        UnknownClassError: naming classes without a vector; without ConceptNet, missing words are
+            not filled in.
+        ValueError, FileNotFoundError: for a file that is missing or something else.
+    """
+    before = graph.provenance.get('classes')
+    before = before if isinstance(before, dict) else {}
+    synonyms = {**{name: record['synonyms'] for name, record in before.items()
+                   if 'synonyms' in record}, **(synonyms or {})}
+    found = read_word_vectors(
+        vectors, words_to_read(graph.names, synonyms=synonyms), progress)
+    embeddings, records = embed_classes(graph.names, found, synonyms=synonyms)
+    classes = {
+        name: {**{key: value for key, value in before.get(name, {}).items()
+                  if key not in _VECTOR_RECORDS}, **records[name]}
+        for name in graph.names}
+    return ClassGraph(graph.names, graph.relations, embeddings, {
+        **graph.provenance,
+        'embeddings': {'kind': 'word vectors', **found.description,
+                       'licence': 'see the source of the file'},
+        'classes': classes})
 
 
 def _record(choice, words: Mapping[str, Any], synonyms: Optional[Sequence[str]]) -> Dict[str, Any]:

@@ -14,7 +14,7 @@ from .names import match
 from .storage import load_npz, save_npz
 
 _SHIPPED = Path(__file__).parent / 'graphs'
-SHIPPED_GRAPHS = ('voc', 'coco')
+SHIPPED_GRAPHS = ('voc', 'coco', 'voc_cooccurrence')
 
 
 class ClassGraph:
@@ -67,7 +67,7 @@ class ClassGraph:
 
     @classmethod
     def load(cls, source: Union[str, PathLike]) -> 'ClassGraph':
-        """Read a shipped graph (``'voc'``, ``'coco'``) or an npz file.
+        """Read a shipped graph (``'voc'``, ``'coco'``, ``'voc_cooccurrence'``) or an npz file.
 
         Raises:
             FileNotFoundError: if there is no such file.

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from mmwsss.knowledge import cooccurrence_relations, identity_relations, random_relations
+from mmwsss.knowledge import (
+    ClassGraph,
+    conditional_probabilities,
+    cooccurrence_relations,
+    identity_relations,
+    random_relations,
+)
 
 
 def slow_cooccurrence(labels, threshold, reweight):
@@ -27,10 +33,49 @@ def test_cooccurrence_is_ml_gcns():
         np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
+def slow_conditional(labels):
+    """By counting images."""
+    size = labels.shape[1]
+    given = np.zeros((size, size))
+    for i in range(size):
+        for j in range(size):
+            both = sum(1 for row in labels if row[i] and row[j])
+            alone = sum(1 for row in labels if row[i])
+            given[i, j] = both / alone if alone else 0
+        given[i, i] = 1
+    return given
+
+
+def test_conditional_and_symmetric_forms():
+    labels = np.random.default_rng(1).random((40, 6)) < 0.3
+    labels[:, 5] = False  # a class that no image shows
+    expected = slow_conditional(labels)
+    assert (expected != expected.T).any()
+    np.testing.assert_allclose(conditional_probabilities(labels), expected)
+    np.testing.assert_allclose(cooccurrence_relations(labels, form='conditional'), expected)
+    found = cooccurrence_relations(labels, form='symmetric')
+    for i in range(6):
+        for j in range(6):
+            assert found[i, j] == pytest.approx((expected[i, j] * expected[j, i])**0.5)
+    np.testing.assert_array_equal(found[5], np.eye(6)[5])
+
+
+def test_shipped_voc_cooccurrence_knows_tables_and_chairs():
+    graph, walk = ClassGraph.load('voc_cooccurrence'), ClassGraph.load('voc')
+    assert graph.names == walk.names
+    np.testing.assert_array_equal(graph.embeddings, walk.embeddings)
+    np.testing.assert_array_equal(graph.relations, graph.relations.T)
+    assert graph.provenance['relations']['images'] == 10582
+    weight = graph.relations - np.eye(20)
+    strongest = np.unravel_index(weight.argmax(), weight.shape)
+    assert {graph.names[i] for i in strongest} == {'chair', 'diningtable'}
+
+
 @pytest.mark.parametrize('labels, kwargs, message', [
     (np.ones(3), {}, 'images, classes'), (np.full((2, 2), 2), {}, '0 or 1'),
     (np.ones((2, 2)), dict(threshold=0), 'threshold=0'),
     (np.ones((2, 2)), dict(reweight=1), 'reweight=1'),
+    (np.ones((2, 2)), dict(form='pmi'), "form='pmi' is unknown"),
 ])
 def test_bad_labels(labels, kwargs, message):
     with pytest.raises(ValueError, match=message):
