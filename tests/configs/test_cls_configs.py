@@ -1,4 +1,5 @@
 """Every classifier config: builds, trains at the intended rates, writes where its name says."""
+import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,32 +31,45 @@ def load(name):
     return Config.fromfile(FOLDER / name)
 
 
+def stand_in(graph):
+    """A shipped graph for one with GloVe or fastText vectors, which users build."""
+    if not graph.endswith('.npz'):
+        return graph
+    folder, name = graph.rsplit('/', 1)
+    assert folder == 'data/graphs' and name in (
+        'voc_glove.npz', 'voc_glove_cooccurrence.npz', 'voc_fasttext.npz',
+        'voc_fasttext_cooccurrence.npz')
+    return 'voc_cooccurrence' if 'cooccurrence' in name else 'voc'
+
+
 def small_model(cfg):
     """The model with a narrow ResNet-18 instead of its trunk."""
-    model = offline(cfg.copy().model)
+    model = offline(copy.deepcopy(cfg.model))
     if model.backbone.type == 'ResNet':
         model.backbone.update(depth=18, base_channels=4, stem_channels=4)
         model.head.in_channels = 32
     if model.head.type == 'GCNClsHead':
         model.head.hidden_channels = 8
+        model.head.graph = stand_in(model.head.graph)
     return MODELS.build(model)
 
 
 def intended_rate(name, key):
     """grm.txt section 4.3 and the code behind it; for CPUs, AdamW with the head x10."""
     if 'effnetlite0' in name:
-        return 1e-3 if key.startswith('head.') else 1e-4
+        rate = 1e-3 if key.startswith('head.') else 1e-4
+        return rate / 2 if Path(name).name.startswith('recam') else rate
     if 'toy' in name:
         return 1e-3
     if '/recam' in name:
         return 5e-4 if key.startswith('head.predictor') else 5e-5
     if key.startswith('head.classifier'):
         return 1.0
-    return 0.01 if key.startswith('head.gcn') else 0.1
+    return 0.01 if key.startswith(('head.gcn', 'head.graph')) else 0.1
 
 
 def test_there_are_configs():
-    assert len(NAMES) == 40
+    assert len(NAMES) == 59
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -112,7 +126,7 @@ def test_recam_starts_from_the_last_checkpoint_of_a_fitting_config(name):
 @pytest.mark.parametrize('name', ['recam/cam_r50_voc.py', 'gcn_cam/gcn-cam_r50_coco.py',
                                   'recam/recam_effnetlite0_vocmini.py', 'recam/cam_r18_toy.py'])
 def test_builds_at_full_size(name):
-    model = MODELS.build(offline(load(name).copy().model)).eval()
+    model = MODELS.build(offline(copy.deepcopy(load(name).model))).eval()
     stride = 8 if 'toy' in name else 16
     with torch.no_grad():
         features = model.extract_feat(torch.zeros(1, 3, 64, 64))[-1]
@@ -131,9 +145,36 @@ def test_published_values():
     voc, coco = load('recam/recam_r50_voc.py'), load('recam/recam_r50_coco.py')
     assert (voc.model.head.loss_sce_weight, coco.model.head.loss_sce_weight) == (1.0, 0.1)
     assert (voc.model.head.cam_weights, coco.model.head.cam_weights) == ('product', 'classifier')
+    stated = load('gcn_cam/gcn-cam_r50_voc_momentum09.py')
+    assert stated.optim_wrapper.optimizer.momentum == 0.9 and stated.model == gcn.model
+    for gamma in (0.5, 1, 3, 5):
+        loss = load(f'gcn_cam/gcn-cam_r50_voc_gamma{gamma}.py').model.head.loss_graph
+        assert MODELS.build(loss).gamma == gamma
     for lam in ('2e-4', '1.5e-4', '9.5e-5', '9e-5'):
         name = f'gcn_cam/gcn-cam_r50_voc_lambda{lam}.py'
         assert load(name).model.head.loss_graph_weight == float(lam)
+
+
+@pytest.mark.parametrize('relations', ['', 'cooccurrence', 'identity'])
+@pytest.mark.parametrize('vectors', ['', 'glove', 'fasttext', 'random', 'learned'])
+def test_fig_10_is_what_its_name_says(vectors, relations, monkeypatch):
+    monkeypatch.setenv('MMWSSS_GRAPHS', '/graphs')
+    stem = '_'.join(filter(None, ('gcn-cam_r50_voc', vectors, relations)))
+    cfg = Config.fromfile(FOLDER / 'gcn_cam' / f'{stem}.py')
+    head = cfg.model.head
+    parts = ['voc'] + [vectors] * (vectors in ('glove', 'fasttext'))
+    name = '_'.join(parts + [relations] * (relations == 'cooccurrence'))
+    assert head.graph == (f'/graphs/{name}.npz' if len(parts) > 1 else name)
+    assert head.get('adjacency', 'paper') == ('identity' if relations == 'identity' else 'paper')
+    kind = vectors if vectors in ('random', 'learned') else 'graph'
+    assert head.get('embeddings', 'graph') == kind
+    # and nothing else differs from the published config
+    plain = load('gcn_cam/gcn-cam_r50_voc.py')
+    assert cfg.optim_wrapper == plain.optim_wrapper and cfg.train_cfg == plain.train_cfg
+    assert set(head) <= {*plain.model.head, 'graph', 'adjacency', 'embeddings'}
+    ours, theirs = cfg.model.to_dict(), plain.model.to_dict()
+    ours['head'] = theirs['head'] = None
+    assert ours == theirs
 
 
 @pytest.mark.parametrize('folder', ['recam', 'gcn_cam'])

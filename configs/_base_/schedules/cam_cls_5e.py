@@ -8,6 +8,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={
         'head.classifier': dict(lr_mult=10.),
         'head.gcn': dict(lr_mult=0.1),
+        'head.graph': dict(lr_mult=0.1),  # learned word vectors
     }))
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=max_iters, by_epoch=False)

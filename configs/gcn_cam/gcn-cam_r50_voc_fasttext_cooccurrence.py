@@ -1,0 +1,5 @@
+# Fig. 10: fastText vectors, co-occurrence. docs/class_graphs.md: how to make the graph.
+_base_ = './gcn-cam_r50_voc.py'
+model = dict(head=dict(graph='{{$MMWSSS_GRAPHS:data/graphs}}/voc_fasttext_cooccurrence.npz'))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/gcn-cam_r50_voc_fasttext_cooccurrence/activations'))
+test_evaluator = dict(out='work_dirs/gcn-cam_r50_voc_fasttext_cooccurrence/activations')

@@ -1,0 +1,5 @@
+# Word vectors that training changes, no graph.
+_base_ = './gcn-cam_r50_voc.py'
+model = dict(head=dict(embeddings='learned', adjacency='identity'))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/gcn-cam_r50_voc_learned_identity/activations'))
+test_evaluator = dict(out='work_dirs/gcn-cam_r50_voc_learned_identity/activations')
