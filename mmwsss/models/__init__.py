@@ -1,4 +1,5 @@
 """Models: segmentation heads, graph-reasoning layers, backbones and segmentors."""
+from .affinity import *  # noqa: F401,F403
 from .backbones import *  # noqa: F401,F403
 from .classifiers import *  # noqa: F401,F403
 from .decode_heads import *  # noqa: F401,F403
