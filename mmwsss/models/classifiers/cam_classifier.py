@@ -3,7 +3,6 @@
 Shape letters: B batch, D feature channels, H, W size of an image (of a feature map where said),
 C classes, K classes in an image.
 """
-from collections import defaultdict
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
@@ -13,7 +12,15 @@ from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from .multi_scale_cams import activation_size, check_cam_cfg, covered_size, normalize_maps
+from mmwsss.models.equal_shapes import equal_shapes
+
+from .multi_scale_cams import (
+    activation_size,
+    check_cam_cfg,
+    covered_size,
+    normalize_maps,
+    resize_and_cut,
+)
 
 
 @MODELS.register_module()
@@ -92,23 +99,25 @@ class CAMClassifier(ImageClassifier):
             tuple[Tensor, Tensor]: maps (B, C, h, w), >= 0, not normalised; class scores (B, C)
             before the sigmoid, of the image at its own size and not mirrored.
         """
-        covered = covered_size(inputs.shape[-2:], stride)
-        height, width = activation_size(inputs.shape[-2:], stride)
+        image_size = inputs.shape[-2:]
+        map_size = activation_size(image_size, stride)
         maps, logits = 0, None
         for scale in scales:
             feats = self._feats_at(inputs, scale, flip)
-            maps = maps + F.interpolate(
-                _unflipped_sum(self.cams(feats).float(), flip), covered, mode='bilinear')
+            covered = covered_size(
+                image_size, _scaled_size(image_size, scale), feats.shape[-2:], stride)
+            maps = maps + resize_and_cut(
+                _unflipped_sum(self.cams(feats).float(), flip), covered, map_size)
             if scale == 1:
                 logits = self.head(feats[:len(inputs)])
         if logits is None:
             logits = self.head(self._feats_at(inputs, 1.0, False))
-        return maps[..., :height, :width], logits
+        return maps, logits
 
     def _feats_at(self, inputs: Tensor, scale: float, flip: bool) -> Tensor:
         """Last feature map of the scaled images, and after them of their mirror images."""
         if scale != 1:
-            size = [max(1, round(scale * length)) for length in inputs.shape[-2:]]
+            size = _scaled_size(inputs.shape[-2:], scale)
             inputs = F.interpolate(inputs, size, mode='bicubic', antialias=True)
         if flip:
             inputs = torch.cat([inputs, inputs.flip(-1)])
@@ -124,7 +133,7 @@ class CAMClassifier(ImageClassifier):
 
     def _step(self, data: dict, cam: Optional[dict]) -> List[DataSample]:
         results: Dict[int, DataSample] = {}
-        for members, part in _equal_shapes(data):
+        for members, part in equal_shapes(data):
             part = self.data_preprocessor(part, False)
             samples = self.predict(part['inputs'], part['data_samples'], cam=cam)
             results.update(zip(members, samples))
@@ -163,24 +172,13 @@ class CAMClassifier(ImageClassifier):
         return self.head.targets([sample])[0].nonzero()[:, 0].to(sample.pred_label.device)
 
 
+def _scaled_size(size: Sequence[int], scale: float) -> List[int]:
+    return [max(1, round(scale * length)) for length in size]
+
+
 def _unflipped_sum(maps: Tensor, flip: bool) -> Tensor:
     """Maps of images and of their mirror images, as one batch -> sums, none mirrored."""
     if not flip:
         return maps
     straight, mirrored = maps.chunk(2)
     return straight + mirrored.flip(-1)
-
-
-def _equal_shapes(data: dict):
-    """Split a collated batch by image shape: yields (places in the batch, smaller batch)."""
-    inputs, samples = data['inputs'], data.get('data_samples')
-    if isinstance(inputs, Tensor):
-        yield range(len(inputs)), data
-        return
-    places = defaultdict(list)
-    for i, image in enumerate(inputs):
-        places[tuple(image.shape)].append(i)
-    for members in places.values():
-        yield members, dict(
-            inputs=[inputs[i] for i in members],
-            data_samples=samples and [samples[i] for i in members])

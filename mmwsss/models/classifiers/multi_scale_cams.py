@@ -2,11 +2,13 @@
 
 Shape letters: H, W image size, h, w map size, K classes.
 """
+import math
 from typing import Sequence, Tuple
 
+import torch.nn.functional as F
 from torch import Tensor
 
-OUTPUT_STRIDE = 16
+LARGEST_STRIDE = 16
 CLASS_SOURCES = ('labels', 'predicted')
 
 
@@ -15,14 +17,43 @@ def activation_size(image_size: Sequence[int], stride: int) -> Tuple[int, int]:
     return tuple(-(-length // stride) for length in image_size)
 
 
-def covered_size(image_size: Sequence[int], stride: int) -> Tuple[int, int]:
-    """Size, at ``stride``, of the area that a feature map of output stride 16 covers.
+def covered_size(image_size: Sequence[int], input_size: Sequence[int], map_size: Sequence[int],
+                 stride: int) -> Tuple[int, int]:
+    """Size, at ``stride``, of the area of the image that a feature map covers.
 
-    A feature map has ceil(H / 16) rows, so it reaches beyond an image whose height is no multiple
-    of 16. Maps are resized to this area and then cut to :func:`activation_size`, which keeps them
-    aligned with the image (the published code does so for its full-size maps).
+    At output stride 16 a feature map usually has ceil(H / 16) rows, so it reaches beyond an image
+    whose height is no multiple of 16. Maps are resized to this area and then cut to
+    :func:`activation_size`, which keeps them aligned with the image (the published code does so
+    for its full-size maps). A network that rounds down covers less than the image.
+
+    Args:
+        image_size (sequence of int): (H, W) of the image.
+        input_size (sequence of int): of the scaled image that the network saw.
+        map_size (sequence of int): of the feature map it gave.
+        stride (int): of the activation maps.
     """
-    return tuple(-(-length // OUTPUT_STRIDE) * OUTPUT_STRIDE // stride for length in image_size)
+    cell = output_stride(input_size, map_size)
+    return tuple(
+        -(-length // cell) * cell // stride if cells * cell >= seen else
+        max(1, round(cells * cell * length / seen / stride))
+        for length, seen, cells in zip(image_size, input_size, map_size))
+
+
+def output_stride(input_size: Sequence[int], map_size: Sequence[int]) -> int:
+    """Pixels of the input a cell of a feature map: a power of 2."""
+    for stride in (2**power for power in range(8)):
+        if all(-(-seen // stride) == cells for seen, cells in zip(input_size, map_size)):
+            return stride
+    # The network rounds down somewhere.
+    ratio = max(seen / cells for seen, cells in zip(input_size, map_size))
+    return 2**round(math.log2(ratio))
+
+
+def resize_and_cut(maps: Tensor, covered: Sequence[int], size: Sequence[int]) -> Tensor:
+    """Maps (B, C, ., .) -> over ``covered`` -> the first ``size``; gaps get the nearest value."""
+    maps = F.interpolate(maps, covered, mode='bilinear')[..., :size[0], :size[1]]
+    lacking = [want - have for want, have in zip(size, maps.shape[-2:])]
+    return F.pad(maps, (0, lacking[1], 0, lacking[0]), mode='replicate') if any(lacking) else maps
 
 
 def normalize_maps(maps: Tensor, eps: float = 1e-5) -> Tensor:
@@ -44,8 +75,8 @@ def check_cam_cfg(scales: Sequence[float] = (1.0, 0.5, 1.5, 2.0),
     if not scales or min(scales) <= 0:
         raise ValueError('scales of activation maps must be one or more factors > 0, got '
                          f'{scales}')
-    if stride < 1 or OUTPUT_STRIDE % stride:
-        raise ValueError(f'stride of activation maps must divide {OUTPUT_STRIDE}, got {stride}')
+    if stride < 1 or LARGEST_STRIDE % stride:
+        raise ValueError(f'stride of activation maps must divide {LARGEST_STRIDE}, got {stride}')
     if classes not in CLASS_SOURCES:
         raise ValueError(f'classes={classes!r} is unknown; use one of {CLASS_SOURCES}')
     return dict(scales=scales, flip=bool(flip), stride=int(stride), classes=classes)

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmwsss.models.classifiers import CAMClassifier
+from mmwsss.models.classifiers.multi_scale_cams import covered_size, output_stride
 
 
 def build(head=None, backbone=None, **kwargs):
@@ -140,6 +141,46 @@ def test_timm_backbones():
         model = build(backbone=backbone, head=dict(in_channels=channels))
         assert model.extract_feat(torch.zeros(1, 3, 64, 64))[-1].shape == (1, channels, 4, 4)
         assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
+
+
+class AveragingBackbone(nn.Module):
+    """Means of cells of ``cell`` pixels, beyond the border too, or only whole ones."""
+
+    def __init__(self, cell, ceil):
+        super().__init__()
+        self.pool = nn.AvgPool2d(cell, ceil_mode=ceil, count_include_pad=False)
+
+    def forward(self, x):
+        return self.pool(x)
+
+
+@pytest.mark.parametrize('cell', [4, 8, 16, 32])
+@pytest.mark.parametrize('ceil', [True, False])
+@pytest.mark.parametrize('scale', [1.0, 0.5, 1.5])
+def test_maps_lie_where_the_image_is_at_any_output_stride(cell, ceil, scale):
+    """Of a ramp over the image, the maps are that ramp again."""
+    model = build(head=dict(num_classes=1, in_channels=3), data_preprocessor=dict(
+        mean=[0.] * 3, std=[1.] * 3))
+    model.backbone = AveragingBackbone(cell, ceil)
+    nn.init.ones_(model.head.classifier.weight)
+    height, width = 200, 296
+    ramp = torch.arange(width).float().expand(1, 3, height, width)
+    maps, _ = model.multi_scale_cams(ramp, scales=(scale, ), flip=False, stride=4)
+    assert maps.shape == (1, 1, 50, 74)
+    expected = 3 * (torch.arange(74) * 4 + 1.5)
+    inside = slice(32 // 4, -64 // 4)  # cells at the border hold other means
+    difference = (maps[0, 0, 20] - expected)[inside].abs().max() / 3
+    # Where the scaled size is no multiple of the cell, the published way stretches by the rest.
+    assert difference <= (0.5 if scale == 1 else cell / scale)
+
+
+def test_output_stride_is_measured():
+    for size, cells, stride in (((375, 500), (24, 32), 16), ((375, 500), (11, 15), 32),
+                                ((375, 500), (47, 63), 8), ((20, 20), (2, 2), 16),
+                                ((33, 47), (3, 3), 16), ((12, 9), (1, 1), 16)):
+        assert output_stride(size, cells) == stride
+    assert covered_size((375, 500), (375, 500), (24, 32), 4) == (96, 128)
+    assert covered_size((375, 500), (375, 500), (11, 15), 4) == (88, 120)
 
 
 @pytest.mark.parametrize('cam, message', [
