@@ -78,6 +78,9 @@ class GCNClsHead(CAMHead):
             raise ValueError(f'cam_from={cam_from!r} is unknown; use one of {CAM_SOURCES}')
         if loss_graph_weight < 0:
             raise ValueError(f'loss_graph_weight must be >= 0, got {loss_graph_weight}')
+        if loss_graph_weight == 0 and cam_from != 'main':
+            raise ValueError(f'cam_from={cam_from!r} would take maps from classifiers that '
+                             "loss_graph_weight=0 never trains: set one > 0, or cam_from='main'")
         _check_graph(graph, classes, num_classes)
         # One more than the nodes: this is how the buffers size the place of a missing file.
         self.graph = ClassGraphBuffers(
@@ -88,8 +91,8 @@ class GCNClsHead(CAMHead):
         self.loss_graph = MODELS.build(loss_graph or dict(type='MultiLabelFocalLoss', gamma=2.0))
         self.loss_graph_weight = loss_graph_weight
         if loss_graph_weight == 0:  # no loss reaches them; DDP waits for gradients otherwise
-            self.gcn1.requires_grad_(False)
-            self.gcn2.requires_grad_(False)
+            for part in (self.graph, self.gcn1, self.gcn2):
+                part.requires_grad_(False)
         self.cam_from = cam_from
         self.cosine_scale = None
         if cosine:

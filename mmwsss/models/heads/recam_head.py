@@ -87,6 +87,10 @@ class ReCAMHead(CAMHead):
             raise ValueError(f'cam_weights={cam_weights!r} is unknown; use one of {CAM_WEIGHTS}')
         if loss_sce_weight < 0:
             raise ValueError(f'loss_sce_weight must be >= 0, got {loss_sce_weight}')
+        if loss_sce_weight == 0 and cam_weights != 'classifier':
+            raise ValueError(f'cam_weights={cam_weights!r} would take maps from a predictor that '
+                             "loss_sce_weight=0 never trains: set one > 0, or cam_weights="
+                             "'classifier'")
         self.loss_sce_weight = loss_sce_weight
         self.cam_weights = cam_weights
         self.predictor = nn.Conv2d(in_channels, num_classes, 1, bias=False)

@@ -70,8 +70,9 @@ def test_loss_is_equation_6_and_reaches_everything():
     assert all(grad.abs().max() > 0 for grad in grads)
 
 
-def test_lambda_zero_is_the_plain_head():
-    module, plain = head(loss_graph_weight=0), CAMHead(3, 8)
+@pytest.mark.parametrize('options', [{}, dict(embeddings='learned'), dict(cosine=True)])
+def test_lambda_zero_is_the_plain_head(options):
+    module, plain = head(loss_graph_weight=0, **options), CAMHead(3, 8)
     plain.load_state_dict(module.state_dict(), strict=False)
     x = torch.randn(2, 8, 4, 5)
     losses, expected = module.loss((x, ), samples()), plain.loss((x, ), samples())
@@ -101,6 +102,13 @@ def test_cosine_scores():
     expected = 10 * F.cosine_similarity(
         x.mean(dim=(2, 3))[:, None], literal_classifiers(module)[None], dim=-1)
     torch.testing.assert_close(module.pool(module.graph_maps(x)), expected)
+
+
+def test_learned_word_vectors_start_from_the_words_and_are_trained():
+    module = head(embeddings='learned', loss_graph_weight=1.)
+    torch.testing.assert_close(module.graph_classifiers(), literal_classifiers(module))
+    sum(module.loss((torch.randn(2, 8, 4, 5), ), samples()).values()).backward()
+    assert module.graph.embeddings.grad.abs().max() > 0
 
 
 def test_published_initial_values():
@@ -143,6 +151,9 @@ def test_errors():
         head(cam_from='gcn')
     with pytest.raises(ValueError, match='loss_graph_weight'):
         head(loss_graph_weight=-1)
+    for source in ('graph', 'sum'):
+        with pytest.raises(ValueError, match='never trains'):
+            head(loss_graph_weight=0, cam_from=source)
 
 
 def test_is_registered_with_a_chosen_loss():

@@ -120,3 +120,6 @@ def test_bad_options():
         ReCAMHead(4, 6, cam_weights='sum')
     with pytest.raises(ValueError, match='loss_sce_weight'):
         ReCAMHead(4, 6, loss_sce_weight=-1)
+    for source in ('product', 'predictor'):
+        with pytest.raises(ValueError, match='never trains'):
+            ReCAMHead(4, 6, loss_sce_weight=0, cam_weights=source)
