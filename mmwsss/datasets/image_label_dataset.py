@@ -3,16 +3,21 @@ import os.path as osp
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
+import torch
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from mmpretrain.datasets import MultiLabelDataset
+from mmpretrain.structures import DataSample
 
 from .classes import COCO_CLASSES, VOC_CLASSES
 from .image_ids import missing_files, read_image_ids
 from .image_labels import ImageLabels, missing_labels
 from .samplers.stream_index import seed_for_sample
+from .transforms import UnreadableImageError
 
 UNLABELLED = ('keep', 'skip', 'error')
+UNREADABLE = ('error', 'skip')
+STAND_IN_SIZE = 64
 
 
 @DATASETS.register_module()
@@ -33,6 +38,9 @@ class ImageLabelDataset(MultiLabelDataset):
             the data set class (VOC, COCO), else those of the label file.
         unlabelled (str): images without any class: ``'keep'`` (all classes are absent),
             ``'skip'`` (left out and listed in the log) or ``'error'``.
+        unreadable (str): images that cannot be decoded: ``'error'`` (default) or, for extraction
+            (``test_mode``), ``'skip'``: a grey sample whose field ``unreadable`` says why takes
+            the place, and :class:`ActivationWriter` lists it instead of storing its maps.
         check_files (bool): check that every image exists. Defaults to True.
         skip_stored (str, optional): an :class:`mmwsss.labels.ActivationStore`, whose images are
             left out: extraction goes on where it stopped.
@@ -43,7 +51,8 @@ class ImageLabelDataset(MultiLabelDataset):
     Raises:
         FileNotFoundError: if the root, the list, labels or images are missing; one message with
             how many and the first few.
-        ValueError: if listed images have no labels, or labels name other classes.
+        ValueError: if listed images have no labels, labels name other classes, or
+            ``unreadable='skip'`` stands in a training set.
     """
 
     METAINFO: dict = dict()
@@ -55,14 +64,15 @@ class ImageLabelDataset(MultiLabelDataset):
                  data_prefix: Union[str, dict] = '',
                  img_suffix: Union[str, Sequence[str]] = ('.jpg', '.jpeg', '.png'),
                  unlabelled: str = 'keep',
+                 unreadable: str = 'error',
                  check_files: bool = True,
                  skip_stored: Optional[str] = None,
                  **kwargs) -> None:
-        if unlabelled not in UNLABELLED:
-            raise ValueError(f'unlabelled={unlabelled!r} is unknown; use one of {UNLABELLED}')
+        _check_options(unlabelled, unreadable, kwargs.get('test_mode', False))
         self.label_file = label_file
         self.img_suffix = (img_suffix, ) if isinstance(img_suffix, str) else tuple(img_suffix)
         self.unlabelled = unlabelled
+        self.unreadable = unreadable
         self.check_files = check_files
         self.skip_stored = skip_stored
         super().__init__(
@@ -76,6 +86,11 @@ class ImageLabelDataset(MultiLabelDataset):
         """Run the pipeline on one sample; a failure names the image that caused it."""
         try:
             return super().prepare_data(idx)
+        except UnreadableImageError as error:
+            if self.unreadable == 'skip':
+                return self._stand_in(idx, str(error))
+            hint = "; to extract maps without it, set unreadable='skip'" if self.test_mode else ''
+            raise UnreadableImageError(f'{error}{hint}') from error
         except Exception as error:
             path = self.get_data_info(idx)['img_path']
             if path in str(error):
@@ -89,6 +104,16 @@ class ImageLabelDataset(MultiLabelDataset):
         score[info['gt_label']] = 1
         info['gt_score'] = score
         return info
+
+    def _stand_in(self, idx: int, reason: str) -> dict:
+        """What the network gets in place of an image that cannot be read: all loops go on."""
+        info = self.get_data_info(idx)
+        size = (STAND_IN_SIZE, STAND_IN_SIZE)
+        sample = DataSample(metainfo=dict(
+            img_path=info['img_path'], image_id=info['image_id'], ori_shape=size, img_shape=size,
+            unreadable=reason))
+        sample.set_gt_label(info['gt_label']).set_gt_score(info['gt_score'])
+        return dict(inputs=torch.full((3, *size), 128, dtype=torch.uint8), data_samples=sample)
 
     def load_data_list(self) -> List[dict]:
         """One dict an image: ``img_path``, ``image_id``, ``gt_label``."""
@@ -178,6 +203,17 @@ class ImageLabelDataset(MultiLabelDataset):
                 f'{type(self).__name__}: {len(left)} of the {len(ids)} images are not in '
                 f'{folder}: {first}: check data_prefix and img_suffix {self.img_suffix}')
         return paths
+
+
+def _check_options(unlabelled: str, unreadable: str, test_mode: bool) -> None:
+    if unlabelled not in UNLABELLED:
+        raise ValueError(f'unlabelled={unlabelled!r} is unknown; use one of {UNLABELLED}')
+    if unreadable not in UNREADABLE:
+        raise ValueError(f'unreadable={unreadable!r} is unknown; use one of {UNREADABLE}')
+    if unreadable == 'skip' and not test_mode:
+        raise ValueError("unreadable='skip' is for extraction (test_mode=True): training would "
+                         'see grey images under the labels of others; replace the broken images '
+                         'or take them out of the list')
 
 
 @DATASETS.register_module()

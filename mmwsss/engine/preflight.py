@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from mmwsss.datasets.classes import BACKGROUND
-from mmwsss.datasets.transforms import check_label_values, read_label
+from mmwsss.datasets.transforms import check_label_values, read_image, read_label
 from mmwsss.knowledge.names import match
 
 from .safe_load import CheckpointError, cache_path, fetch, load_checkpoint_safely
@@ -34,10 +34,11 @@ class PreflightError(RuntimeError):
 
 
 def check_num_classes(model: nn.Module, classes: Optional[Sequence[str]]) -> List[str]:
-    """Every segmentation head must have as many classes as the data set.
+    """Every head must have as many classes as the data set.
 
     Args:
-        model (nn.Module): A segmentor; its ``decode_head`` and ``auxiliary_head`` are looked at.
+        model (nn.Module): A segmentor, whose ``decode_head`` and ``auxiliary_head`` are looked
+            at, or a classifier with its ``head``.
         classes (sequence of str, optional): ``metainfo['classes']`` of the data set.
     """
     if classes is None:
@@ -130,6 +131,34 @@ def check_labels(dataset: Any, max_headers: int = 20000, max_decoded: int = 64) 
     return problems
 
 
+def check_images(dataset: Any, max_headers: int = 20000, max_decoded: int = 64) -> List[str]:
+    """Images of data sets with image-level labels must be readable.
+
+    Args:
+        dataset: A data set, possibly wrapped; those that answer unreadable images with an error
+            (``unreadable='error'``) are checked.
+        max_headers (int): Of how many images to read the file header.
+        max_decoded (int): How many to decode to their end. Both are spread over the whole set;
+            the rest is checked when ``LoadAnyImage`` reads it.
+
+    Returns:
+        list[str]: One message a data set: how many are unreadable and the first three.
+    """
+    problems = []
+    for inner in _unwrap(dataset):
+        if getattr(inner, 'unreadable', None) != 'error':
+            continue
+        checked = _spread(len(inner), max_headers)
+        decoded = set(_spread(len(inner), max_decoded))
+        found = [problem for i in checked
+                 if (problem := _check_image(inner.get_data_info(i)['img_path'], i in decoded))]
+        if found:
+            more = f' (and {len(found) - 3} more)' if len(found) > 3 else ''
+            problems.append(f'{len(found)} of {len(checked)} images of {type(inner).__name__} are '
+                            f'unusable: {"; ".join(found[:3])}{more}')
+    return problems
+
+
 def check_checkpoint(filename: str) -> Tuple[List[str], List[str]]:
     """A checkpoint must load; returns problems and the keys of its weights."""
     try:
@@ -153,7 +182,7 @@ def check_state_dict(model: nn.Module, keys: Sequence[str], filename: str) -> Li
 
 
 def _heads(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
-    for name in ('decode_head', 'auxiliary_head'):
+    for name in ('decode_head', 'auxiliary_head', 'head'):
         head = getattr(model, name, None)
         if isinstance(head, nn.ModuleList):
             yield from ((f'{name}.{i}', h) for i, h in enumerate(head))
@@ -237,6 +266,14 @@ def _network_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
+def _check_image(path: str, decode: bool) -> str:
+    try:
+        read_image(path) if decode else _image_size(path, 'image')
+    except (OSError, ValueError) as e:
+        return _reason(e)
+    return ''
+
+
 def _check_pair(info: dict, decode: bool) -> str:
     path = info.get('seg_map_path')
     try:
@@ -262,7 +299,7 @@ def _image_size(path: str, kind: str) -> Tuple[int, int]:
             return image.size
     except FileNotFoundError as e:
         raise FileNotFoundError(f'{kind} {path} does not exist') from e
-    except (OSError, ValueError, SyntaxError) as e:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
         raise ValueError(f'{kind} {path} cannot be read as an image') from e
 
 

@@ -1,7 +1,9 @@
 """A test loop's activation maps, put into a store as they come."""
+import logging
 from collections.abc import Sequence
 
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
 from mmwsss.labels import ActivationStore
@@ -24,7 +26,10 @@ class ActivationWriter(BaseMetric):
         stride (int): of the maps, as in ``test_cam``. Defaults to 4.
         prefix (str, optional): of the metric's name. Defaults to 'activations'.
 
-    Metric: ``images``, how many this run wrote.
+    Images that ``unreadable='skip'`` of the data set let through are not written but listed, with
+    reasons, in the log and in ``unreadable.json`` of the store; the next run tries them again.
+
+    Metrics: ``images``, how many this run wrote; ``unreadable``, how many it could not, if any.
 
     Raises:
         ValueError: if samples carry no maps, no id, or the store is of other classes or settings.
@@ -53,17 +58,32 @@ class ActivationWriter(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Write one batch."""
         for sample in data_samples:
-            lacking = [key for key in ('activations', 'activation_classes', 'image_id',
-                                       'ori_shape') if key not in sample]
-            if lacking:
-                raise ValueError(
-                    f'{sample.get("img_path", "a test sample")} has no {", ".join(lacking)}: set '
-                    'test_cam of CAMClassifier, and meta_keys of PackInputs to include image_id '
-                    'and ori_shape')
-            self.store.write(sample['image_id'], sample['activations'],
-                             sample['activation_classes'].tolist(), sample['ori_shape'])
-            self.results.append(1)
+            if 'unreadable' not in sample:
+                self._write(sample)
+            self.results.append((sample['image_id'], sample.get('unreadable', '')))
+
+    def _write(self, sample: dict) -> None:
+        lacking = [key for key in ('activations', 'activation_classes', 'image_id', 'ori_shape')
+                   if key not in sample]
+        if lacking:
+            raise ValueError(
+                f'{sample.get("img_path", "a test sample")} has no {", ".join(lacking)}: set '
+                'test_cam of CAMClassifier, and meta_keys of PackInputs to include image_id '
+                'and ori_shape')
+        self.store.write(sample['image_id'], sample['activations'],
+                         sample['activation_classes'].tolist(), sample['ori_shape'])
 
     def compute_metrics(self, results: list) -> dict:
-        """How many images of the data set were written, over all processes."""
-        return dict(images=len(results))
+        """How many images of the data set were written or not, over all processes."""
+        unreadable = {image_id: reason for image_id, reason in results if reason}
+        metrics = dict(images=sum(not reason for _, reason in results))
+        if results:
+            self.store.list_unreadable(unreadable)
+        if unreadable:
+            metrics['unreadable'] = len(unreadable)
+            reasons = '\n'.join(f'  {image_id}: {reason}'
+                                for image_id, reason in list(unreadable.items())[:20])
+            print_log(f'{len(unreadable)} images could not be read and have no maps, listed in '
+                      f'{self.store.unreadable_path}:\n{reasons}', logger='current',
+                      level=logging.WARNING)
+        return metrics

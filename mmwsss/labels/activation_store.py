@@ -4,6 +4,7 @@ On disk::
 
     root/store.json          classes, stride, bits
     root/maps/<id>.png       one grey PNG of 8 or 16 bits: the maps of an image, one below another
+    root/unreadable.json     images without maps since they could not be read, and why; if any
 
 The PNG carries which maps it holds and the size of the image in a text entry (key ``mmwsss``).
 Each file is written beside its place and renamed into it, and its checksums are verified when it
@@ -158,6 +159,26 @@ class ActivationStore:
         values, classes, image_size = _decode(data, str(path))
         maps = torch.from_numpy(values.astype(np.float32)) / (2**self.bits - 1)
         return classes, maps, image_size
+
+    @property
+    def unreadable_path(self) -> Path:
+        """The file of :meth:`unreadable`."""
+        return self.root / 'unreadable.json'
+
+    def unreadable(self) -> dict[str, str]:
+        """Images that extraction had to leave out: id -> why."""
+        if not self.unreadable_path.is_file():
+            return {}
+        return json.loads(self.unreadable_path.read_text(encoding='utf-8'))
+
+    def list_unreadable(self, reasons: dict[str, str]) -> None:
+        """Add images to :meth:`unreadable`; those that have maps by now go from the list."""
+        listed = {**self.unreadable(), **reasons}
+        left = {image_id: listed[image_id] for image_id in sorted(listed)
+                if image_id not in self}
+        if left != self.unreadable():
+            text = json.dumps(left, indent=1, ensure_ascii=False) + '\n'
+            write_atomic(self.unreadable_path, text.encode())
 
     def _path(self, image_id: str) -> Path:
         parts = image_id.split('/')

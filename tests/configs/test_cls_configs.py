@@ -113,6 +113,20 @@ def test_classes_schedule_and_folders(name):
     assert cfg.test_evaluator.get('stride', 4) == model.test_cam['stride']
 
 
+@pytest.mark.parametrize('name', NAMES)
+def test_validation_judges_classes_and_maps(name):
+    cfg = load(name)
+    kinds = [evaluator.type for evaluator in cfg.val_evaluator]
+    assert kinds == ['AveragePrecision', 'MultiLabelMetric', 'PseudoLabelQuality']
+    assert 'f1-score' in cfg.val_evaluator[1]['items']
+    seed = cfg.val_evaluator[2]
+    assert seed.num_classes == cfg.model.head.num_classes + 1 and seed.missing == 'skip'
+    assert seed.masks.startswith(f'{cfg.val_dataloader.dataset.data_root}/')
+    METRICS.build(seed)
+    assert cfg.model.val_cam == dict(scales=(1.0, ), flip=False, stride=4)
+    assert cfg.val_dataloader.sampler.round_up is False  # repeated images would count twice
+
+
 @pytest.mark.parametrize('name', [name for name in NAMES if '/recam' in name])
 def test_recam_starts_from_the_last_checkpoint_of_a_fitting_config(name):
     _, stage1, checkpoint = load(name).load_from.split('/')

@@ -158,6 +158,41 @@ def test_metric_of_activations(tmp_path, masks):
     assert got['labels/mIoU'] == 100 and 0 <= got['labels/threshold'] < 0.6
 
 
+def test_images_without_a_mask_are_left_out_if_so_wanted(tmp_path, masks):
+    def evaluate(folder, names):
+        metric = METRICS.build(dict(type='PseudoLabelQuality', masks=str(tmp_path / folder),
+                                    num_classes=C, missing='skip'))
+        for name in names:
+            metric.process({}, [dict(image_id=name, activation_classes=[0], activations=(
+                torch.from_numpy(masks.get(name, masks['a']) == 1).float()[None]))])
+        return metric.evaluate(size=len(names))
+
+    assert evaluate('masks', 'axb') == evaluate('masks', 'ab') != {}
+    assert evaluate('none', 'ab') == {}
+    with pytest.raises(ValueError, match='missing'):
+        METRICS.build(dict(type='PseudoLabelQuality', masks='', num_classes=C, missing='no'))
+
+
+@pytest.mark.parametrize('size', [(33, 50), (32, 48), (35, 41)])
+def test_coarse_maps_are_laid_over_the_image_as_the_store_does(tmp_path, size):
+    h, w = -(-size[0] // 4), -(-size[1] // 4)
+    maps = torch.rand(2, h, w).mul(255).round() / 255
+    truth = random_labels(size, (0, 1, 2))
+    (tmp_path / 'masks').mkdir()
+    Image.fromarray(truth).save(tmp_path / 'masks' / 'a.png')
+    store = ActivationStore(tmp_path / 'maps', classes=['x', 'y', 'z'])
+    store.write('a', maps, [0, 1], size)
+    expected = ThresholdCurve(C)
+    expected.update(store.read('a')[1].clamp(0, 1).numpy(), [1, 2], truth)
+    metric = METRICS.build(dict(type='PseudoLabelQuality', masks=str(tmp_path / 'masks'),
+                                num_classes=C))
+    metric.process({}, [dict(image_id='a', activations=maps, activation_classes=[0, 1])])
+    got = metric.evaluate(size=1)
+    best = expected.best()
+    assert got['labels/threshold'] == pytest.approx(best / 255, abs=1e-4)
+    assert got['labels/mIoU'] == pytest.approx(expected.quality(best)['miou'], abs=1e-3)
+
+
 def load_tool():
     spec = importlib.util.spec_from_file_location('evaluate_labels',
                                                   ROOT / 'tools/evaluate_labels.py')

@@ -18,4 +18,11 @@ train_dataloader = dict(
             dict(type='PackInputs'),
         ]))
 val_dataloader = dict(dataset=dict(data_root=data_root, label_file='image_labels.json'))
+val_evaluator = [
+    dict(type='AveragePrecision'),
+    dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
+    dict(
+        type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/SegmentationClass', num_classes=21,
+        missing='skip')
+]
 test_dataloader = dict(dataset=dict(data_root=data_root, label_file='image_labels.json'))

@@ -1,6 +1,7 @@
 # PASCAL VOC 2012 aug (10,582 images) with image-level labels; the published augmentation.
 # MMWSSS_VOC: root of VOC2012. MMWSSS_IMAGE_LABELS: label file, absolute or inside that root
-# (tools/prepare_voc.py). Testing extracts activation maps of the training images.
+# (tools/prepare_voc.py). Validation scores the classes and, where it finds masks, the activation
+# maps; training reads image-level labels only. Testing extracts maps of the training images.
 data_root = '{{$MMWSSS_VOC:data/VOCdevkit/VOC2012}}'
 label_file = '{{$MMWSSS_IMAGE_LABELS:image_labels.json}}'
 train_pipeline = [
@@ -33,7 +34,7 @@ val_dataloader = dict(
     batch_size=8,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
         type='WeakVOCDataset',
         data_root=data_root,
@@ -43,7 +44,10 @@ val_dataloader = dict(
         pipeline=test_pipeline))
 val_evaluator = [
     dict(type='AveragePrecision'),
-    dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score'])
+    dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
+    dict(
+        type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/SegmentationClass', num_classes=21,
+        missing='skip')
 ]
 # Each process writes its own images, none twice: no rounding up.
 test_dataloader = dict(

@@ -20,6 +20,13 @@ train_dataloader = dict(
         ]))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root))
+val_evaluator = [
+    dict(type='AveragePrecision'),
+    dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
+    dict(
+        type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/SegmentationClassAug', num_classes=21,
+        missing='skip')
+]
 test_dataloader = dict(
     num_workers=0,
     dataset=dict(data_root=data_root, ann_file='ImageSets/Segmentation/train.txt'))

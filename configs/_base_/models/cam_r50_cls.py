@@ -16,4 +16,5 @@ model = dict(
         norm_eval=True,
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')),
     head=dict(type='CAMHead', num_classes=num_classes, in_channels=2048, pooling='gap'),
-    test_cam=dict(scales=(1.0, 0.5, 1.5, 2.0), flip=True, stride=4))
+    test_cam=dict(scales=(1.0, 0.5, 1.5, 2.0), flip=True, stride=4),
+    val_cam=dict(scales=(1.0, ), flip=False, stride=4))

@@ -2,10 +2,11 @@
 
 Augmentations draw from the random state of whichever worker process loads a sample, so a run that
 is stopped and resumed, or split over more workers or ranks, sees other crops and flips. An index
-that carries its position lets the data set seed the pipeline by (seed, position) alone.
+that carries its position lets the data set seed the pipeline by (seed, position) alone. It may
+also carry the version of the labels to load, where these change during training.
 """
 import random
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 import torch
@@ -15,37 +16,54 @@ class StreamIndex(int):
     """An ``int`` (the data set index) with its ``position`` in the stream and the stream's seed.
 
     Data sets that wrap others shift indices; the result of ``+``, ``-`` and ``%`` therefore keeps
-    the position.
+    what the index carries.
+
+    Args:
+        index: index of the sample in the data set.
+        position: place in the stream; None if the sampler gives none.
+        seed: the stream's seed; None with ``position``.
+        label_version: version of the labels to load; None where labels have no versions.
     """
 
-    position: int
-    seed: int
+    position: Optional[int]
+    seed: Optional[int]
+    label_version: Optional[int]
 
-    def __new__(cls, index: int, position: int, seed: int) -> 'StreamIndex':
+    def __new__(cls, index: int, position: Optional[int] = None, seed: Optional[int] = None,
+                label_version: Optional[int] = None) -> 'StreamIndex':
         self = super().__new__(cls, index)
         self.position = position
         self.seed = seed
+        self.label_version = label_version
         return self
 
+    def with_labels(self, version: int) -> 'StreamIndex':
+        """The same index, with the version of its labels."""
+        return StreamIndex(int(self), self.position, self.seed, version)
+
     def __reduce__(self):
-        return StreamIndex, (int(self), self.position, self.seed)
+        return StreamIndex, (int(self), self.position, self.seed, self.label_version)
+
+    def _moved(self, index: int) -> 'StreamIndex':
+        return StreamIndex(index, self.position, self.seed, self.label_version)
 
     def __add__(self, other):
-        return StreamIndex(int(self) + int(other), self.position, self.seed)
+        return self._moved(int(self) + int(other))
 
     def __sub__(self, other):
-        return StreamIndex(int(self) - int(other), self.position, self.seed)
+        return self._moved(int(self) - int(other))
 
     def __mod__(self, other):
-        return StreamIndex(int(self) % int(other), self.position, self.seed)
+        return self._moved(int(self) % int(other))
 
 
 def seed_for_sample(index: Union[int, StreamIndex]) -> None:
     """Seed python's, numpy's and torch's CPU generators for one sample.
 
-    Does nothing for a plain ``int``, so that data sets behave as usual under other samplers.
+    Does nothing for an index without a position, so that data sets behave as usual under other
+    samplers.
     """
-    if isinstance(index, StreamIndex):
+    if isinstance(index, StreamIndex) and index.position is not None:
         seed_cpu(index.seed, index.position)
 
 

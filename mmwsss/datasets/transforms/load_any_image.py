@@ -6,9 +6,13 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from mmengine.registry import TRANSFORMS
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 _SIXTEEN_BIT = ('I', 'I;16', 'I;16B', 'I;16L', 'I;16N')
+
+
+class UnreadableImageError(ValueError):
+    """A file is no image, or cannot be decoded to its end."""
 
 
 def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
@@ -27,7 +31,7 @@ def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be decoded to its end; names the file.
+        UnreadableImageError: if it cannot be decoded to its end; names the file.
     """
     try:
         data = fileio.get(path, backend_args=backend_args)
@@ -36,9 +40,10 @@ def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
             rgb = np.asarray(_to_rgb(image))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ValueError(f'image {path} cannot be read ({error}): replace it, or take it out of '
-                         'the list') from error
+    except Exception as error:  # decoders answer damaged files with almost any of them
+        raise UnreadableImageError(
+            f'image {path} cannot be read ({type(error).__name__}: {error}): replace it, or take '
+            'it out of the list') from error
     return np.ascontiguousarray(rgb[:, :, ::-1])
 
 

@@ -24,6 +24,7 @@ class PreflightHook(Hook):
     * a class graph lacks a class of the data set, has another order, or its file is missing;
     * initial weights do not exist, cannot be downloaded, or are cut short;
     * labels are unreadable, or differ from their image in size, or hold other values than classes;
+    * images that have image-level labels only are unreadable;
     * the checkpoint to load, test or resume from is cut short or of another model.
 
     With ``resume=True`` and no ``load_from`` the newest checkpoint that loads is taken, and the
@@ -32,7 +33,7 @@ class PreflightHook(Hook):
 
     Args:
         max_headers (int): See :func:`mmwsss.engine.preflight.check_labels`. Default 20000.
-        max_decoded (int): See there. Default 64. Both 0: labels are not looked at.
+        max_decoded (int): See there. Default 64. Both 0: labels and images are not looked at.
     """
 
     priority = 'HIGHEST'
@@ -76,8 +77,9 @@ class PreflightHook(Hook):
         classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
         problems = preflight.check_num_classes(model, classes)
         problems += preflight.check_class_names(model, classes)
-        problems += _on_main(
-            lambda: preflight.check_labels(dataset, self.max_headers, self.max_decoded))
+        limits = (self.max_headers, self.max_decoded)
+        problems += _on_main(lambda: preflight.check_labels(dataset, *limits))
+        problems += _on_main(lambda: preflight.check_images(dataset, *limits))
         return problems
 
     def _choose_checkpoint(self, runner) -> Optional[str]:
