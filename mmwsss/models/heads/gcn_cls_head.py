@@ -131,7 +131,8 @@ class GCNClsHead(CAMHead):
             return self.classifier(x)
         if self.cam_from == 'graph':
             return self.graph_maps(x)
-        return 0.5 * (self.classifier(x) + self.graph_maps(x))
+        main, graph = self._both_maps(x)
+        return 0.5 * (main + graph)
 
     def forward(self, feats: Union[Tensor, Sequence[Tensor]]) -> Tensor:
         """Class scores before the sigmoid, (B, C), as ``cam_from`` says."""
@@ -139,11 +140,20 @@ class GCNClsHead(CAMHead):
 
     def loss_by_maps(self, x: Tensor, targets: Tensor) -> Dict[str, Tensor]:
         """Eq. 6: ``loss_cls`` and lambda x ``loss_graph``."""
-        losses = dict(loss_cls=classification_loss(self.pool(self.classifier(x)), targets))
-        if self.loss_graph_weight > 0:
-            logits_bc = self.pool(self.graph_maps(x))
-            losses['loss_graph'] = self.loss_graph_weight * self.loss_graph(logits_bc, targets)
-        return losses
+        if self.loss_graph_weight == 0:
+            return super().loss_by_maps(x, targets)
+        main, graph = (self.pool(maps) for maps in self._both_maps(x))
+        return dict(
+            loss_cls=classification_loss(main, targets),
+            loss_graph=self.loss_graph_weight * self.loss_graph(graph, targets))
+
+    def _both_maps(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        """Class maps of the main classifier and of the graph's, 2 x (B, C, H, W)."""
+        if self.cosine_scale is not None:
+            return self.classifier(x), self.graph_maps(x)
+        # In one convolution: the features are read, and get their gradient, once.
+        graph_cd11 = self.graph_classifiers()[:, :, None, None].to(self.classifier.weight.dtype)
+        return F.conv2d(x, torch.cat([self.classifier.weight, graph_cd11])).chunk(2, dim=1)
 
 
 def _check_graph(graph: GraphSource, classes: Optional[Sequence[str]], num_classes: int) -> None:

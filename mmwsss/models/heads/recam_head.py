@@ -5,6 +5,7 @@ Shape letters: B batch, D feature channels, H, W map size, N = H * W, C classes.
 """
 from typing import Dict, Optional, Sequence, Union
 
+import torch
 import torch.nn.functional as F
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -106,8 +107,10 @@ class ReCAMHead(CAMHead):
 
     def loss_by_maps(self, x: Tensor, targets: Tensor) -> Dict[str, Tensor]:
         """``loss_cls`` (Eq. 4) and w x ``loss_sce``."""
-        maps = self.classifier(x)
-        logits_bcc = class_feature_logits(maps, self.predictor(x))
+        # Both in one convolution: the features are read, and get their gradient, once.
+        weight = torch.cat([self.classifier.weight, self.predictor.weight])
+        maps, scores = F.conv2d(x, weight).chunk(2, dim=1)
+        logits_bcc = class_feature_logits(maps, scores)
         return dict(
             loss_cls=classification_loss(self.pool(maps), targets),
             loss_sce=self.loss_sce_weight * class_feature_loss(logits_bcc, targets))

@@ -64,6 +64,7 @@ def test_no_tensor_holds_channels_times_classes():
                                                   lambda t: t):
         head.loss_by_maps(x, torch.ones(batch, classes))
     assert max(saved) == x.numel() < batch * classes * channels * height**2
+    assert saved.count(x.numel()) == 1  # both classifiers read the features in one convolution
 
 
 def test_loss_has_classification_part_and_skips_images_without_class(case):
