@@ -197,6 +197,24 @@ class LabelStore:
         self._check_labels(labels, name, self._known_size(image_id))
         self._write_bytes(version, image_id, encode_labels(labels.astype(np.uint8)))
 
+    def carry_over(self, version: int, image_id: str) -> None:
+        """Take a label map of the current version over as it is, by a link if the disk has them.
+
+        Raises:
+            ValueError: the current version has no such image.
+        """
+        source = self._label_path(self._folder(self._complete(None)), _checked_id(image_id))
+        if not source.exists():
+            raise ValueError(f'{source}: no such label map to carry over')
+        with self._lock(exclusive=False):
+            path = self._label_path(self._open_part(version), image_id)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+                os.link(source, path)
+            except OSError:  # no hard links there
+                write_atomic(path, source.read_bytes(), sync=False)
+
     def pending(self, version: int, ids: Iterable[str]) -> list[str]:
         """Those of ``ids`` that a begun version does not hold yet: where to go on after a stop."""
         ids = [_checked_id(image_id) for image_id in ids]

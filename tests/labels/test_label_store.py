@@ -441,3 +441,27 @@ def test_manifest_is_plain_json_and_a_store_can_be_copied(store):
     manifest = json.loads((store.root / 'versions/000001/manifest.json').read_text())
     assert manifest['files']['a'][2:] == [5, 7] and manifest['parent'] is None
     assert copy.deepcopy(store).read('a')[0, 0] == 1  # as when sent to a loader's worker
+
+
+@pytest.mark.parametrize('links', [True, False])
+def test_carried_over_maps_are_those_of_the_current_version(tmp_path, monkeypatch, links):
+    if not links:
+        def refuse(*args):
+            raise OSError('no links here')
+        monkeypatch.setattr(os, 'link', refuse)
+    store = LabelStore(tmp_path / 'store', num_classes=3)
+    maps = {name: np.full((3, 4), value, np.uint8) for name, value in (('a', 1), ('sub/b', 2))}
+    for name, labels in maps.items():
+        store.write(1, name, labels)
+    store.commit(1)
+    store.write(2, 'a', 0 * maps['a'])
+    for name in maps:  # also over what was written before
+        store.carry_over(2, name)
+    with pytest.raises(ValueError, match='no such label map'):
+        store.carry_over(2, 'c')
+    store.commit(2)
+    for name, labels in maps.items():
+        np.testing.assert_array_equal(store.read(name, 2), labels)
+    store.rollback(1)
+    store.discard(2)
+    np.testing.assert_array_equal(store.read('a', 1), maps['a'])
