@@ -17,8 +17,9 @@ from tests.paths import ROOT
 
 FOLDER = ROOT / 'configs'
 CLASSIFIERS = ('recam', 'gcn_cam')  # see test_cls_configs.py
+PSEUDO_LABELS = ('irn', )  # see test_irn_configs.py
 NAMES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob('[!_]*/*.py')
-               if path.parent.name not in CLASSIFIERS)
+               if path.parent.name not in CLASSIFIERS + PSEUDO_LABELS)
 
 
 @pytest.fixture(scope='module', params=NAMES)

@@ -176,7 +176,7 @@ class BoundaryNet(BaseModel):
         samples = data_samples or [BaseDataElement() for _ in inputs]
         # Before any work: a store that lacks an image should say so at once.
         starts = None if self.walk is None else [
-            self.walk.start(_image_id(sample), _image_size(sample), size) for sample in samples]
+            self._start(sample, size) for sample in samples]
         edges = self.edges(inputs, size)
         for sample, edge in zip(samples, edges):
             sample.set_field(edge, 'edge')
@@ -188,6 +188,12 @@ class BoundaryNet(BaseModel):
                 sample.set_field(torch.tensor(classes, dtype=torch.long, device=maps.device),
                                  'activation_classes')
         return samples
+
+    def _start(self, sample: BaseDataElement, size: Sequence[int]) -> Tuple[List[int], Tensor]:
+        """Classes and maps to be walked; none for an image that could not be read."""
+        if 'unreadable' in sample:
+            return [], torch.zeros(0, *map_size(size))
+        return self.walk.start(_image_id(sample), _image_size(sample), size)
 
 
 def labels_at_stride(labels: Tensor) -> Tensor:

@@ -1,0 +1,19 @@
+# IRN's edge branch on a small set, for CPUs.
+_base_ = [
+    '../_base_/models/boundary_effnetlite0.py',
+    '../_base_/datasets/voc_mini_boundary.py',
+    '../_base_/schedules/boundary_cpu.py',
+    '../_base_/default_runtime.py',
+]
+default_hooks = dict(checkpoint=dict(interval=120))
+test_evaluator = [
+    dict(
+        type='LabelWriter',
+        out='work_dirs/irn_effnetlite0_vocmini/labels',
+        rule=dict(kind='threshold', threshold=0.28)),
+    dict(
+        type='PseudoLabelQuality',
+        masks='{{_base_.data_root}}/SegmentationClassAug',
+        num_classes=21,
+        missing='skip'),
+]
