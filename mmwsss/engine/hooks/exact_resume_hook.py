@@ -11,6 +11,8 @@ from mmengine.runner import IterBasedTrainLoop
 
 from mmwsss.datasets.samplers import ResumableInfiniteSampler, mix_seed
 
+from ..placed_batches import PlacedBatches
+
 _KEY = 'data_stream'
 
 
@@ -54,7 +56,7 @@ class ExactResumeHook(Hook):
             sampler.seed, samples = self.resumed['seed'], self.resumed['samples']
         self.origin = (runner.iter, samples)
         sampler.skip(samples // get_world_size())
-        loop.dataloader_iterator = _PlacedIterator(loop)
+        loop.dataloader_iterator = PlacedBatches(loop)
         runner.logger.info(f'the data go on at sample {samples} of the training stream')
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
@@ -71,34 +73,6 @@ class ExactResumeHook(Hook):
         iteration, samples = self.origin
         done = checkpoint['meta']['iter'] - iteration
         checkpoint[_KEY] = dict(seed=sampler.seed, samples=samples + done * _global_batch(loop))
-
-
-class _PlacedIterator:
-    """Batches of a loader whose sampler already stands where the run goes on.
-
-    The loop itself would skip the batches of the iterations that are done: through ``skip_iter``
-    (onedl-mmengine) or by calling ``next`` and dropping what it gets (mmengine 0.10.7); neither
-    must move the stream again.
-    """
-
-    def __init__(self, loop: IterBasedTrainLoop) -> None:
-        self.loader = loop.dataloader
-        self.to_drop = 0 if hasattr(loop.dataloader_iterator, 'skip_iter') else loop.iter
-        self.batches = None
-
-    def __iter__(self) -> '_PlacedIterator':
-        return self
-
-    def skip_iter(self, num_iters: int) -> None:
-        """Nothing: the sampler was moved."""
-
-    def __next__(self) -> Any:
-        if self.to_drop:
-            self.to_drop -= 1
-            return None
-        if self.batches is None:
-            self.batches = iter(self.loader)
-        return next(self.batches)
 
 
 def _sampler(loop: Any) -> Optional[ResumableInfiniteSampler]:
