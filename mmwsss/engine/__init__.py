@@ -1,8 +1,13 @@
-from .hooks import AtomicCheckpointHook, ExactResumeHook, PreflightHook
+from .hooks import (
+    AtomicCheckpointHook,
+    ExactResumeHook,
+    MutualComplementaryHook,
+    PreflightHook,
+)
 from .preflight import PreflightError
 from .safe_load import CheckpointError, load_checkpoint_safely, use_safe_loading
 
 __all__ = [
-    'AtomicCheckpointHook', 'CheckpointError', 'ExactResumeHook', 'PreflightError',
-    'PreflightHook', 'load_checkpoint_safely', 'use_safe_loading'
+    'AtomicCheckpointHook', 'CheckpointError', 'ExactResumeHook', 'MutualComplementaryHook',
+    'PreflightError', 'PreflightHook', 'load_checkpoint_safely', 'use_safe_loading'
 ]

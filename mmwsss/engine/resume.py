@@ -68,7 +68,7 @@ def candidates(work_dir: str) -> List[str]:
     """
     pointed = _pointed(work_dir)
     folder = osp.dirname(pointed) if pointed else work_dir
-    files = _step_files(folder, pointed)
+    files = step_files(folder, pointed)
     if pointed is None:
         return [path for _, path in sorted(files, reverse=True)]
     step = {p: s for s, p in files}.get(pointed)
@@ -94,7 +94,7 @@ def _pointed(work_dir: str) -> Optional[str]:
     return path or None
 
 
-def _step_files(folder: str, like: Optional[str]) -> List[Tuple[int, str]]:
+def step_files(folder: str, like: Optional[str] = None) -> List[Tuple[int, str]]:
     """(step, path) of the step checkpoints in ``folder``, named like ``like`` if that is given."""
     wanted = _STEP.match(osp.basename(like)) if like else None
     heads = {wanted['head']} if wanted else {'iter_', 'epoch_'}
