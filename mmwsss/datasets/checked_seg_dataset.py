@@ -22,7 +22,8 @@ class CheckedSegDataset(BaseSegDataset):
         data_root (str, optional): Root of the relative paths.
         data_prefix (dict): ``img_path``: the image folder. ``seg_map_path``: the label folder,
             always named explicitly so that nothing reads masks by accident; may be left out in
-            ``test_mode`` (prediction without labels).
+            ``test_mode`` (prediction without labels). Or an :class:`mmwsss.labels.LabelStore`:
+            its current version is taken.
         check_files (bool): Check that every listed image and label exists. Default True.
         **kwargs: See :class:`mmseg.datasets.BaseSegDataset`.
 
@@ -65,6 +66,7 @@ class CheckedSegDataset(BaseSegDataset):
 
     def load_data_list(self) -> List[dict]:
         """One dict an image: ``img_path``, ``seg_map_path`` (if any), ``num_classes``, ..."""
+        self._open_label_store()
         self._check_folders()
         ids = self._image_ids()
         data_list = [self._data_info(i) for i in ids]
@@ -99,6 +101,13 @@ class CheckedSegDataset(BaseSegDataset):
             info['seg_map_path'] = osp.join(
                 self.data_prefix['seg_map_path'], self.label_name(image_id))
         return info
+
+    def _open_label_store(self) -> None:
+        """Where the label folder is a store, take the labels of its current version."""
+        folder = self.data_prefix.get('seg_map_path')
+        if folder and osp.isfile(osp.join(folder, 'store.json')):
+            from mmwsss.labels import LabelStore
+            self.data_prefix['seg_map_path'] = str(LabelStore(folder).labels_folder())
 
     def _check_folders(self) -> None:
         name = type(self).__name__

@@ -6,6 +6,7 @@ from PIL import Image
 
 from mmwsss.datasets import COCO14SegDataset, VOC12SegDataset
 from mmwsss.datasets.samplers import StreamIndex
+from mmwsss.labels import LabelStore
 
 H, W = 20, 30
 IDS = ['2007_000001', '2007_000002', 'sub/2007_000003']
@@ -202,3 +203,22 @@ def test_real_coco_images(shared_data):
     for i in range(0, 100, 4):
         seen |= set(np.unique(data[i]['gt_seg_map']).tolist())
     assert seen <= set(range(81)) | {255} and len(seen) > 20
+
+
+def test_labels_from_the_current_version_of_a_label_store(voc):
+    store = LabelStore(voc / 'store', num_classes=21)
+    for value in (3, 7):
+        version = store.next_version
+        for name in IDS:
+            store.write(version, name, np.full((H, W), value, np.uint8))
+        store.commit(version, IDS)
+    data = build(voc, data_prefix=dict(seg_map_path='store'))
+    assert (data[2]['gt_seg_map'] == 7).all()
+    store.rollback()
+    assert (build(voc, data_prefix=dict(seg_map_path='store'))[0]['gt_seg_map'] == 3).all()
+
+
+def test_an_empty_label_store_is_no_label_folder(voc):
+    LabelStore(voc / 'store', num_classes=21)
+    with pytest.raises(ValueError, match='nothing committed yet'):
+        build(voc, data_prefix=dict(seg_map_path='store'))

@@ -43,7 +43,7 @@ def affinity_loss(edge: Tensor, labels: Tensor, radius: float = 10,
 
     Args:
         edge: (B, H, W) in [0, 1], after the sigmoid; half precision is computed in float32.
-        labels: (B, H, W) integers: 0 background, 255 ignored, others are classes.
+        labels: (B, H, W) integers, 0 to 255: 0 background, 255 ignored, others are classes.
         radius: > 1; 10 in IRN.
         pairs: ``'all'``; or ``'inner'``, as in the published code: only from pixels whose every
             neighbour in the half circle lies inside the map, which leaves out borders of
@@ -94,10 +94,9 @@ def _windows(dy: int, dx: int, height: int, width: int, margin: int | None) -> L
             for y, x in path]
 
 
-def _kinds(labels: Tensor, ends: List[Window]) -> Tuple[Tensor, Tensor, Tensor]:
+def _kinds(labels: Tensor, counted: Tensor, ends: List[Window]) -> Tuple[Tensor, Tensor, Tensor]:
     """Which pairs are background positive, foreground positive, negative: boolean (B, h, w)."""
-    here, there = labels[ends[0]], labels[ends[1]]
-    counted = (here != IGNORED) & (there != IGNORED)
+    (here, there), counted = (labels[end] for end in ends), counted[ends[0]] & counted[ends[1]]
     same = (here == there) & counted
     background = same & (here == 0)
     return background, same ^ background, counted ^ same
@@ -111,17 +110,19 @@ class _PathLoss(torch.autograd.Function):
         directions = [_windows(dy, dx, *edge.shape[1:], margin)
                       for dy, dx in walk_directions(radius)]
         directions = [windows for windows in directions if windows]
-        counts = sum((torch.stack([kind.sum() for kind in _kinds(labels, windows[:2])])
+        labels, counted = labels.to(torch.uint8), labels != IGNORED
+        counts = sum((torch.stack([kind.sum() for kind in _kinds(labels, counted, windows[:2])])
                       for windows in directions), labels.new_zeros(3, dtype=torch.int64))
         scales = 1 / (counts.to(edge.dtype) + _EPS)
         terms = edge.new_zeros(3, dtype=torch.float64)
         gradient = torch.zeros_like(edge) if ctx.needs_input_grad[0] else None
         for windows in directions:
-            kinds = [kind.to(edge.dtype) for kind in _kinds(labels, windows[:2])]
+            kinds = [kind.to(edge.dtype) for kind in _kinds(labels, counted, windows[:2])]
             largest = _largest(edge, windows)
             joined, parted = 1 - largest + _EPS, largest + _EPS
-            terms -= torch.stack([(kind * (parted if i == 2 else joined).log()).sum()
-                                  for i, kind in enumerate(kinds)]).double()
+            logs = joined.log()
+            terms -= torch.stack([(kinds[0] * logs).sum(), (kinds[1] * logs).sum(),
+                                  (kinds[2] * parted.log()).sum()])
             if gradient is not None:
                 weights = [kind * (scale * weight)
                            for kind, scale, weight in zip(kinds, scales, _WEIGHTS)]
@@ -151,7 +152,8 @@ def _hand_to_largest(gradient: Tensor, slope: Tensor, edge: Tensor, largest: Ten
                      windows: List[Window]) -> None:
     """Add each pair's slope to the pixel of its path that is the largest; of equal ones to the
     first. In place on ``gradient`` and ``slope``; without scattering, so the same in every run."""
+    share = torch.empty_like(slope)
     for window in windows:
-        share = slope * (edge[window] == largest)
+        torch.eq(edge[window], largest, out=share).mul_(slope)
         gradient[window] += share
         slope -= share
