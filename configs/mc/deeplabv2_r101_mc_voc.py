@@ -1,0 +1,5 @@
+# DeepLabV2 on VOC; after each epoch a pass over the training images updates their labels.
+_base_ = '../grm/deeplabv2_r101_aspp256_voc.py'
+custom_hooks = _base_.custom_hooks + [
+    dict(type='MutualComplementaryHook', masks='SegmentationClassAug')
+]
