@@ -26,13 +26,17 @@ class ActivationWriter(BaseMetric):
         stride (int): of the maps, as in ``test_cam``. Defaults to 4.
         prefix (str, optional): of the metric's name. Defaults to 'activations'.
 
+    A store keeps a fingerprint of the weights and settings that its maps come from, and refuses
+    those of another checkpoint (checked by :class:`PreflightHook`, which ``tools/test.py`` adds).
+
     Images that ``unreadable='skip'`` of the data set let through are not written but listed, with
     reasons, in the log and in ``unreadable.json`` of the store; the next run tries them again.
 
     Metrics: ``images``, how many this run wrote; ``unreadable``, how many it could not, if any.
 
     Raises:
-        ValueError: if samples carry no maps, no id, or the store is of other classes or settings.
+        ValueError: if samples carry no maps, no id, or the store is of other classes, settings
+            or weights.
     """
 
     default_prefix = 'activations'
@@ -42,6 +46,7 @@ class ActivationWriter(BaseMetric):
         self.out = out
         self.bits = bits
         self.stride = stride
+        self._source: dict | None = None
         self._store: ActivationStore | None = None
 
     @property
@@ -52,8 +57,16 @@ class ActivationWriter(BaseMetric):
             if classes is None:
                 raise ValueError('the data set has no class names (metainfo), which a store of '
                                  'activation maps needs: use ImageLabelDataset')
-            self._store = ActivationStore(self.out, classes, stride=self.stride, bits=self.bits)
+            self._store = ActivationStore(self.out, classes, stride=self.stride, bits=self.bits,
+                                          source=self._source)
         return self._store
+
+    def check_model(self, model) -> None:
+        """Refuse a model other than the one that the maps in the store come from."""
+        if hasattr(model, 'maps_source'):
+            self._source = model.maps_source()
+            if ActivationStore.exists(self.out):
+                ActivationStore(self.out).check_source(self._source)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Write one batch."""

@@ -2,7 +2,7 @@
 
 On disk::
 
-    root/store.json          classes, stride, bits
+    root/store.json          classes, stride, bits, and what the maps come from, if it is known
     root/maps/<id>.png       one grey PNG of 8 or 16 bits: the maps of an image, one below another
     root/unreadable.json     images without maps since they could not be read, and why; if any
 
@@ -45,16 +45,20 @@ class ActivationStore:
             exists, and then compared.
         stride: pixels of the image per value of a map, in both directions.
         bits: 8 (steps of 1/255) or 16.
+        source: what the maps come from, as plain values (weights, scales, ...). A store that
+            knows its source refuses another one, so that maps are never mixed.
 
     Raises:
-        ValueError: not a store, or one of other classes or settings.
+        ValueError: not a store, or one of other classes, settings or source.
     """
 
     def __init__(self, root: str | PathLike, classes: Sequence[str] | None = None,
-                 stride: int | None = None, bits: int | None = None) -> None:
+                 stride: int | None = None, bits: int | None = None,
+                 source: dict | None = None) -> None:
         self.root = Path(root)
         if not self.exists(root):
-            self._create(classes, 4 if stride is None else stride, 8 if bits is None else bits)
+            self._create(classes, 4 if stride is None else stride, 8 if bits is None else bits,
+                         source)
         settings = json.loads((self.root / 'store.json').read_text())
         if settings.get('activations') != _FORMAT:
             raise ValueError(f'{self.root}/store.json: not a store of activation maps of format '
@@ -68,13 +72,30 @@ class ActivationStore:
             if value is not None and value != getattr(self, name):
                 raise ValueError(f'{self.root} was made with {name}={getattr(self, name)}, not '
                                  f'{value}: use another folder, or delete it to start again')
+        self.source: dict | None = settings.get('source')
+        if source is not None:
+            self.check_source(source)
 
     @staticmethod
     def exists(root: str | PathLike) -> bool:
         """Whether there is a store in the folder ``root``."""
         return (Path(root) / 'store.json').is_file()
 
-    def _create(self, classes: Sequence[str] | None, stride: int, bits: int) -> None:
+    def check_source(self, source: dict) -> None:
+        """Raise ``ValueError`` if the maps are known to come from something else."""
+        if self.source is None:
+            return
+        source = json.loads(json.dumps(source))  # as it is read back
+        names = [name for name in sorted({*source, *self.source})
+                 if source.get(name) != self.source.get(name)]
+        if names:
+            before, now = ({name: those.get(name) for name in names}
+                           for those in (self.source, source))
+            raise ValueError(f'{self.root} holds maps made with {before}, not {now}: use another '
+                             'folder, or delete it to start again')
+
+    def _create(self, classes: Sequence[str] | None, stride: int, bits: int,
+                source: dict | None) -> None:
         if classes is None:
             raise FileNotFoundError(f'{self.root} holds no activation maps: extract them first '
                                     '(tools/test.py with a config of recam or gcn_cam)')
@@ -83,7 +104,8 @@ class ActivationStore:
                              f'and at least one class; got bits={bits}, stride={stride}, '
                              f'{len(classes)} classes')
         (self.root / 'maps').mkdir(parents=True, exist_ok=True)
-        settings = dict(activations=_FORMAT, classes=list(classes), stride=stride, bits=bits)
+        settings = dict(activations=_FORMAT, classes=list(classes), stride=stride, bits=bits,
+                        **({} if source is None else dict(source=source)))
         write_atomic(self.root / 'store.json', json.dumps(settings).encode())
 
     def ids(self) -> list[str]:

@@ -1,8 +1,9 @@
 """CAM extraction as a test loop, from images in a folder to a store."""
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -95,6 +96,27 @@ def test_store_of_other_settings_is_refused(root):
     (root / 'store' / 'maps' / 'a.png').unlink()
     with pytest.raises(ValueError, match='bits=8, not 16'):
         extract(cfg)
+
+
+def test_maps_of_two_checkpoints_are_never_mixed(root):
+    cfg = config(root)
+    cfg.custom_hooks = [dict(type='PreflightHook')]
+    for i in range(2):
+        torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), root / f'{i}.pth')
+
+    def run(weights, **cam):
+        cfg.load_from, cfg.experiment_name = str(root / weights), cfg.experiment_name + '_'
+        cfg.model.test_cam.update(cam)
+        return extract(cfg)
+
+    assert run('0.pth') == {'activations/images': 5}
+    assert run('0.pth') == {'activations/images': 0}
+    with pytest.raises(ValueError, match='holds maps made with {.weights.: .*another folder'):
+        run('1.pth')  # even where nothing is left to extract
+    (root / 'store' / 'maps' / 'a.png').unlink()
+    with pytest.raises(ValueError, match=r"'scales': \[1.0, 0.5\]}, not {'scales': \[1.0\]}"):
+        run('0.pth', scales=(1.0, ))
+    assert run('0.pth', scales=(1.0, 0.5)) == {'activations/images': 1}
 
 
 def test_classes_are_needed(tmp_path):

@@ -25,7 +25,8 @@ class PreflightHook(Hook):
     * initial weights do not exist, cannot be downloaded, or are cut short;
     * labels are unreadable, or differ from their image in size, or hold other values than classes;
     * images that have image-level labels only are unreadable;
-    * the checkpoint to load, test or resume from is cut short or of another model.
+    * the checkpoint to load, test or resume from is cut short or of another model;
+    * the store that a test would add to holds maps of another checkpoint.
 
     With ``resume=True`` and no ``load_from`` the newest checkpoint that loads is taken, and the
     log says which newer ones were skipped and why. Local checkpoints are loaded with
@@ -53,6 +54,12 @@ class PreflightHook(Hook):
         if problems:
             raise preflight.PreflightError(list(dict.fromkeys(problems)))
         runner.logger.info('checked before the start: model, class graph, weights, labels')
+
+    def before_test(self, runner) -> None:
+        """Let metrics that write files see the model, whose weights are loaded by now."""
+        for metric in runner.test_loop.evaluator.metrics:
+            if hasattr(metric, 'check_model'):
+                metric.check_model(_bare(runner.model))
 
     def _check_model(self, runner, training: bool) -> List[str]:
         model = _bare(runner.model)

@@ -3,6 +3,7 @@
 Shape letters: B batch, D feature channels, H, W size of an image (of a feature map where said),
 C classes, K classes in an image.
 """
+import hashlib
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
@@ -71,6 +72,14 @@ class CAMClassifier(ImageClassifier):
         if padded and (self.test_cam or self.val_cam):
             raise ValueError('activation maps of padded images would be misplaced: set '
                              'pad_size_divisor=1 in the data preprocessor')
+
+    def maps_source(self) -> dict:
+        """What maps of ``test_cam`` depend on: a fingerprint of all weights, and the settings."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return dict(weights=digest.hexdigest()[:16], **(self.test_cam or {}))
 
     @torch.no_grad()
     def cams(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:
