@@ -60,14 +60,18 @@ def check_class_names(model: nn.Module, classes: Optional[Sequence[str]]) -> Lis
     """Class graphs in the model must know the data set's classes, in the same order.
 
     Args:
-        model (nn.Module): Modules with ``class_names`` (the graph's nodes) are looked at.
+        model (nn.Module): Modules with ``class_names`` (the graph's nodes) are looked at; those
+            with ``class_problems(classes)`` are asked, with the foreground classes.
         classes (sequence of str, optional): ``metainfo['classes']``, background included.
     """
     if classes is None:
         return []
-    return [problem for name, module in model.named_modules()
-            if getattr(module, 'class_names', None) is not None
-            for problem in _compare_names(name, tuple(module.class_names), classes)]
+    problems = [problem for name, module in model.named_modules()
+                if getattr(module, 'class_names', None) is not None
+                for problem in _compare_names(name, tuple(module.class_names), classes)]
+    foreground = [c for c in classes if c != BACKGROUND]
+    return problems + [problem for module in model.modules() if hasattr(module, 'class_problems')
+                       for problem in module.class_problems(foreground)]
 
 
 def check_graph_files(model: nn.Module, given_keys: Sequence[str] = ()) -> List[str]:

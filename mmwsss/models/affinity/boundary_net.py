@@ -80,10 +80,9 @@ class BoundaryNet(BaseModel):
         self.walk = None if walk is None else EdgeWalk(**walk)
         self.train(self.training)
 
-    @property
-    def class_names(self) -> Optional[Tuple[str, ...]]:
-        """Classes of the maps to be walked, which :class:`PreflightHook` compares."""
-        return None if self.walk is None else self.walk.class_names
+    def class_problems(self, classes: Sequence[str]) -> List[str]:
+        """What is wrong with the maps to be walked, for :class:`PreflightHook`."""
+        return [] if self.walk is None else self.walk.class_problems(classes)
 
     def train(self, mode: bool = True) -> 'BoundaryNet':
         """Set the mode; the backbone stays in eval mode."""

@@ -49,11 +49,16 @@ class EdgeWalk:
             self._store = ActivationStore(self.folder)
         return self._store
 
-    @property
-    def class_names(self) -> Optional[Tuple[str, ...]]:
-        """Classes of the store; None as long as there is no store."""
-        exists = self._store is not None or ActivationStore.exists(self.folder)
-        return self.store.classes if exists else None
+    def class_problems(self, classes: Sequence[str]) -> List[str]:
+        """A message if there is a store and its classes are not ``classes``, in this order."""
+        if self._store is None and not ActivationStore.exists(self.folder):
+            return []  # none is needed for training
+        held = self.store.classes
+        if held == tuple(classes):
+            return []
+        return [f'the activation maps in {self.folder} are of {len(held)} classes ({held[0]} ... '
+                f'{held[-1]}), the data set has {len(classes)} ({classes[0]} ... {classes[-1]}), '
+                'or another order: extract the maps of this data set, or set model.walk.store']
 
     def start(self, image_id: str, image_size: Sequence[int], input_size: Sequence[int]
               ) -> Tuple[List[int], Tensor]:
