@@ -2,12 +2,12 @@ from .checked_seg_dataset import CheckedSegDataset
 from .coco14_seg import COCO14SegDataset
 from .image_label_dataset import ImageLabelDataset, WeakCOCO14Dataset, WeakVOCDataset
 from .image_labels import ImageLabels
-from .samplers import ResumableInfiniteSampler
+from .samplers import ResumableInfiniteSampler, SameClassBatchSampler
 from .transforms import LoadAnyImage, LoadSegLabels, RandomLongSideCrop
 from .voc12_seg import VOC12SegDataset
 
 __all__ = [
     'COCO14SegDataset', 'CheckedSegDataset', 'ImageLabelDataset', 'ImageLabels',
     'LoadAnyImage', 'LoadSegLabels', 'RandomLongSideCrop', 'ResumableInfiniteSampler',
-    'VOC12SegDataset', 'WeakCOCO14Dataset', 'WeakVOCDataset'
+    'SameClassBatchSampler', 'VOC12SegDataset', 'WeakCOCO14Dataset', 'WeakVOCDataset'
 ]

@@ -3,7 +3,8 @@
 Augmentations draw from the random state of whichever worker process loads a sample, so a run that
 is stopped and resumed, or split over more workers or ranks, sees other crops and flips. An index
 that carries its position lets the data set seed the pipeline by (seed, position) alone. It may
-also carry the version of the labels to load, where these change during training.
+also carry the version of the labels to load, where these change during training, and the class
+for which an image was drawn, where images are drawn by class.
 """
 import random
 from typing import Optional, Union
@@ -23,29 +24,34 @@ class StreamIndex(int):
         position: place in the stream; None if the sampler gives none.
         seed: the stream's seed; None with ``position``.
         label_version: version of the labels to load; None where labels have no versions.
+        focus: class for which the image was drawn, -1 for an image without any; None where
+            images are not drawn by class.
     """
 
     position: Optional[int]
     seed: Optional[int]
     label_version: Optional[int]
+    focus: Optional[int]
 
     def __new__(cls, index: int, position: Optional[int] = None, seed: Optional[int] = None,
-                label_version: Optional[int] = None) -> 'StreamIndex':
+                label_version: Optional[int] = None,
+                focus: Optional[int] = None) -> 'StreamIndex':
         self = super().__new__(cls, index)
         self.position = position
         self.seed = seed
         self.label_version = label_version
+        self.focus = focus
         return self
 
     def with_labels(self, version: int) -> 'StreamIndex':
         """The same index, with the version of its labels."""
-        return StreamIndex(int(self), self.position, self.seed, version)
+        return StreamIndex(int(self), self.position, self.seed, version, self.focus)
 
     def __reduce__(self):
-        return StreamIndex, (int(self), self.position, self.seed, self.label_version)
+        return StreamIndex, (int(self), self.position, self.seed, self.label_version, self.focus)
 
     def _moved(self, index: int) -> 'StreamIndex':
-        return StreamIndex(index, self.position, self.seed, self.label_version)
+        return StreamIndex(index, self.position, self.seed, self.label_version, self.focus)
 
     def __add__(self, other):
         return self._moved(int(self) + int(other))
