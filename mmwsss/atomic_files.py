@@ -4,6 +4,7 @@ Every write goes to a temporary name in the same folder and is renamed into its 
 or the next start after ``kill -9``, sees the old state or the new one. Standard library only.
 """
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
@@ -77,6 +78,21 @@ def sync_path(path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_filesystem(path) -> None:
+    """Wait until all that was written to the file system of ``path`` is on the disk.
+
+    For many small files at once; the other file systems of the machine, which ``os.sync`` would
+    wait for, may be busy with other work.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        syncfs = getattr(ctypes.CDLL(None), 'syncfs', None)  # Linux; python has no name for it
+        if syncfs is None or syncfs(descriptor) != 0:
+            os.sync()
     finally:
         os.close(descriptor)
 

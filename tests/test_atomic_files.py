@@ -11,6 +11,7 @@ from mmwsss.atomic_files import (
     move_into_place,
     remove_stale_temporaries,
     replacing,
+    sync_filesystem,
     temporary_path,
     write_atomic,
     write_text_atomic,
@@ -83,6 +84,16 @@ def test_stale_temporaries_go_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     remove_stale_temporaries(tmp_path)
     assert sorted(os.listdir(tmp_path)) == sorted(keep)
+
+
+def test_where_a_file_system_cannot_be_synced_alone_all_are(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, 'sync', lambda: calls.append('all'))
+    sync_filesystem(tmp_path)
+    alone = list(calls)
+    monkeypatch.setattr('ctypes.CDLL', lambda name: object())
+    sync_filesystem(tmp_path)
+    assert alone in ([], ['all']) and calls[len(alone):] == ['all']
 
 
 TRY = """

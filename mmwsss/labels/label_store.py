@@ -30,9 +30,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmwsss.atomic_files import TEMPORARY_PREFIX, folder_lock, rename_folder, write_atomic
+from mmwsss.atomic_files import (
+    TEMPORARY_PREFIX,
+    folder_lock,
+    rename_folder,
+    sync_filesystem,
+    write_atomic,
+)
 
-from .palette_png import check_png, decode_labels, encode_labels
+from .palette_png import count_values, decode_labels, encode_labels
 
 _FORMAT = 1
 _ID_PART = re.compile(r'[^\x00-\x1f/\\.][^\x00-\x1f/\\]*')
@@ -71,19 +77,27 @@ class LabelStore:
                 raise ValueError(f'{self.root} was made with {name}={getattr(self, name)}, not '
                                  f'{wanted}; open it without {name} or use another folder')
         self._manifests: dict[int, dict] = {}
+        self._current: tuple[tuple, int] | None = None
 
     # Versions
 
     @property
     def current(self) -> int | None:
         """The version that :meth:`read` follows; None before the first commit."""
+        path = f'{self.root}/CURRENT'
         try:
-            text = (self.root / 'CURRENT').read_text().strip()
+            status = os.stat(path)
+            # The file is never changed but replaced by another one, with another number.
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if self._current is not None and self._current[0] == stamp:
+                return self._current[1]
+            text = Path(path).read_text().strip()
         except FileNotFoundError:
             return None
         if not text.isdigit() or not self._is_complete(int(text)):
             raise ValueError(f'{self.root}/CURRENT names {text!r}, which is not a complete '
                              f'version (complete: {self.versions}); mend with rollback(VERSION)')
+        self._current = (stamp, int(text))
         return int(text)
 
     @property
@@ -106,8 +120,9 @@ class LabelStore:
         return sorted(self.manifest(version)['files'])
 
     def manifest(self, version: int | None = None) -> dict:
-        """What a complete version holds: ``files`` (id → bytes, CRC-32, H, W), ``source``,
-        ``parent`` (the version that was current when it was committed), ``created``."""
+        """What a complete version holds: ``files`` (id → bytes, CRC-32, H, W), ``pixels`` (label
+        → how many pixels have it), ``source``, ``parent`` (the version that was current when it
+        was committed), ``created``."""
         version = self._complete(version)
         if version not in self._manifests:
             manifest = _read_json(self._folder(version) / 'manifest.json')
@@ -122,7 +137,9 @@ class LabelStore:
     # Reading
 
     def read(self, image_id: str, version: int | None = None) -> np.ndarray:
-        """One label map of a complete version (default: the current one), fully checked.
+        """One label map of a complete version (default: the current one).
+
+        Its bytes must be those that :meth:`commit` checked.
 
         Returns:
             (H, W) uint8, values 0…C−1 or ``ignore_index``.
@@ -134,17 +151,19 @@ class LabelStore:
         entry = self.manifest(version)['files'].get(_checked_id(image_id))
         if entry is None:
             raise ValueError(f'{image_id!r} has no labels in version {version} of {self.root}')
-        path = self._label_path(self._folder(version), image_id)
+        path = f'{self.root}/versions/{version:06d}/labels/{image_id}.png'
         try:
-            data = path.read_bytes()
+            with open(path, 'rb') as file:
+                data = file.read()
         except FileNotFoundError:
             raise ValueError(f'{path}: gone since its version was committed; roll back or write '
                              'a new version') from None
         if [len(data), zlib.crc32(data)] != entry[:2]:
             raise ValueError(f'{path}: {len(data)} bytes, changed since its version was committed '
                              f'with {entry[0]} bytes; roll back or write a new version')
-        labels = decode_labels(data, str(path))
-        self._check_labels(labels, str(path), tuple(entry[2:]))
+        labels = decode_labels(data, path)
+        if 'pixels' not in self._manifests[version]:  # committed before values were checked then
+            self._check_labels(labels, path, tuple(entry[2:]))
         return labels
 
     # Writing
@@ -224,8 +243,16 @@ class LabelStore:
         part = self._part(version)
         return [image_id for image_id in ids if not self._label_path(part, image_id).exists()]
 
+    def held(self, version: int) -> list[str]:
+        """Sorted image ids that a version holds so far, complete or not."""
+        if version in self.versions:
+            return self.ids(version)
+        labels = self._part(version) / 'labels'
+        return sorted(path.relative_to(labels).with_suffix('').as_posix()
+                      for path in labels.rglob('*.png'))
+
     def commit(self, version: int, ids: Sequence[str] | None = None) -> None:
-        """Check every file of a version, make it complete, and current. Call once, from one
+        """Check and count every file of a version, make it complete, and current. Call once, from one
         process, after all writers have finished; calling it again is harmless.
 
         Args:
@@ -271,6 +298,7 @@ class LabelStore:
         with self._lock(exclusive=True):
             if version in self.versions and version == self.current:
                 raise ValueError(f'version {version} of {self.root} is current; rollback first')
+            self._manifests.pop(version, None)
             for folder in (self._part(version), self._folder(version)):
                 self._delete(folder)
 
@@ -290,6 +318,7 @@ class LabelStore:
             stay = {*self.versions[-keep:], *protect, self.current}
             gone = [version for version in self.versions if version not in stay]
             for version in gone:
+                self._manifests.pop(version, None)
                 self._delete(self._folder(version))
             for trash in (self.root / 'versions').glob('.trash-*'):
                 shutil.rmtree(trash, ignore_errors=True)
@@ -392,7 +421,7 @@ class LabelStore:
             if version is None:
                 raise ValueError(f'{self.root}: nothing committed yet')
             return version
-        if not self._is_complete(version):
+        if version not in self._manifests and not self._is_complete(version):
             raise ValueError(f'{self.root} has no complete version {version} '
                              f'(complete: {self.versions})')
         return version
@@ -439,26 +468,33 @@ class LabelStore:
             raise ValueError(f'version {version} of {self.root}: nothing written')
         for leftover in part.rglob(f'{TEMPORARY_PREFIX}*'):  # of killed writers; none is at work
             leftover.unlink()
-        labels = part / 'labels'
-        found = sorted(path.relative_to(labels).with_suffix('').as_posix()
-                       for path in labels.rglob('*.png'))
+        found = self.held(version)
         if ids is None:
             ids = found if current is None else self.ids(current)
         _compare_ids(ids, found, version)
-        files = {image_id: self._file_entry(part, image_id) for image_id in found}
-        os.sync()  # one wait for all files; an fsync for each takes as long as writing them
+        pixels = np.zeros(256, np.int64)
+        files = {image_id: self._file_entry(part, image_id, pixels) for image_id in found}
+        sync_filesystem(part)  # one wait for all files; an fsync for each takes as long as writing
         source = part / 'source.json'
         manifest = dict(version=version, parent=current, num_classes=self.num_classes,
                         created=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-                        source=_read_json(source) if source.exists() else None, files=files)
+                        source=_read_json(source) if source.exists() else None,
+                        pixels={label: int(pixels[label]) for label in self._labels()},
+                        files=files)
         write_atomic(part / 'manifest.json', json.dumps(manifest).encode())
         rename_folder(part, self._folder(version))
 
-    def _file_entry(self, part: Path, image_id: str) -> list[int]:
-        """Bytes, CRC-32, H, W of a written file, which is whole."""
+    def _labels(self) -> list[int]:
+        return [*range(self.num_classes), self.ignore_index]
+
+    def _file_entry(self, part: Path, image_id: str, pixels: np.ndarray) -> list[int]:
+        """Bytes, CRC-32, H, W of a written file, which is whole; adds to ``pixels`` (256,)."""
         path = self._label_path(part, image_id)
         data = path.read_bytes()
-        height, width = check_png(data, str(path))
+        (height, width), counts = count_values(data, str(path))
+        pixels += counts
+        if sum(counts[label] for label in self._labels()) != height * width:
+            self._check_labels(decode_labels(data, str(path)), str(path), None)
         return [len(data), zlib.crc32(data), height, width]
 
     def _set_current(self, version: int) -> None:
