@@ -13,7 +13,7 @@ test_evaluator = [
         rule=dict(kind='threshold', threshold=0.28)),
     dict(
         type='PseudoLabelQuality',
-        masks='{{_base_.data_root}}/SegmentationClassAug',
+        masks='{{$MMWSSS_VOC_MINI:data/voc_mini/VOCdevkit/VOC2012}}/SegmentationClassAug',
         num_classes=21,
         missing='skip'),
 ]

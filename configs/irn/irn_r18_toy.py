@@ -14,7 +14,7 @@ test_evaluator = [
         rule=dict(kind='threshold', threshold=0.28)),
     dict(
         type='PseudoLabelQuality',
-        masks='{{_base_.data_root}}/SegmentationClass',
+        masks='{{$MMWSSS_TOY:data/toy}}/SegmentationClass',
         num_classes=21,
         missing='skip'),
 ]

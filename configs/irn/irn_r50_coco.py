@@ -20,7 +20,7 @@ test_evaluator = [
         rule=dict(kind='threshold', threshold=0.25)),
     dict(
         type='PseudoLabelQuality',
-        masks='{{_base_.data_root}}/masks_train2014',
+        masks='{{$MMWSSS_COCO:data/coco2014}}/masks_train2014',
         num_classes=81,
         missing='skip'),
 ]

@@ -116,10 +116,12 @@ class BoundaryNet(BaseModel):
 
     def loss(self, inputs: Tensor, data_samples: Sequence[BaseDataElement]) -> Dict[str, Tensor]:
         """``loss_affinity`` and its three terms."""
-        labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
-        if labels.shape[1:] != inputs.shape[2:]:
-            raise ValueError(f'labels of {tuple(labels.shape[1:])} do not fit images of '
-                             f'{tuple(inputs.shape[2:])} (H, W)')
+        labels = [sample.gt_sem_seg.data.squeeze(0) for sample in data_samples]
+        for label in labels:
+            if label.shape != inputs.shape[2:]:
+                raise ValueError(f'labels of {tuple(label.shape)} do not fit images of '
+                                 f'{tuple(inputs.shape[2:])} (H, W)')
+        labels = torch.stack(labels)
         edges = self.edge_logits(inputs).float().sigmoid()
         loss, terms = affinity_loss(edges, labels_at_stride(labels), self.radius, self.pairs)
         return dict(loss_affinity=loss, **terms)
