@@ -166,9 +166,9 @@ def compare(batch: int, classes: int, channels: int, side: int, args: argparse.N
         extra = shape.extra_bytes((OURS, ))
         runs = {name: shape.runs[name] for name in (PLAIN, OURS)}
         seconds = take_turns(runs, repeats, args.device, reset=shape.reset)
-        rows.append([batch, f'{LITERAL} (scaled up)', '', '', f'{scaled / 1e6:.1f}', '1.0'])
+        rows.append([f'{LITERAL} (scaled up)', batch, '', '', f'{scaled / 1e6:.1f}', '1.0'])
         rows += [row(batch, name, seconds, {**extra, LITERAL: scaled}) for name in runs]
-    print_table(title, ['B', 'case', 'ms', 'times faster', 'MB more than plain',
+    print_table(title, ['case', 'B', 'ms', 'times faster', 'MB more than plain',
                         'times less more'], rows)
 
 
@@ -176,8 +176,8 @@ def row(batch: int, name: str, seconds: Dict[str, List[float]], extra: Dict[str,
     """Cells of one case; ratios to the literal form."""
     faster = f'{ratio(seconds[LITERAL], seconds[name]):.1f}' if LITERAL in seconds else ''
     if name == PLAIN:
-        return [batch, name, time_cell(seconds[name]), faster, '0.0', '']
-    return [batch, name, time_cell(seconds[name]), faster, f'{extra[name] / 1e6:.1f}',
+        return [name, batch, time_cell(seconds[name]), faster, '0.0', '']
+    return [name, batch, time_cell(seconds[name]), faster, f'{extra[name] / 1e6:.1f}',
             f'{extra[LITERAL] / max(extra[name], 1):.1f}']
 
 

@@ -1,4 +1,5 @@
 """That the benchmarks run and measure what they say; how fast anything is, no test asserts."""
+import argparse
 import os
 import re
 import subprocess
@@ -21,12 +22,12 @@ from tests.paths import ROOT
 NUMBER = re.compile(r'\d+(\.\d+)?')
 
 
-def run_quick(name: str) -> str:
+def run_quick(name: str, *options: str) -> str:
     """What ``benchmarks/name --quick`` prints."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
     done = subprocess.run(
-        [sys.executable, str(ROOT / 'benchmarks' / name), '--quick'], capture_output=True,
-        text=True, env={**os.environ, 'PYTHONPATH': path}, timeout=300)
+        [sys.executable, str(ROOT / 'benchmarks' / name), '--quick', *options],
+        capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': path}, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -44,6 +45,9 @@ def table_rows(text: str) -> list[list[str]]:
     ('train_step.py', 3, 4, ['ASPP-256 + GRM (default)', 'NLHead', 'DNLHead', 'EMAHead',
                              'OCRHead + coarse head', 'FCN, mmseg (512 channels)',
                              'DeepLabV2, straight to classes, MSC']),
+    ('recam_step.py', 2, 8, ['literal ReCAM', 'ReCAMHead']),
+    ('cam_extraction.py', 1, 1, ['published, a view at a time', 'ours, batch 1',
+                                 'ours, batch 4']),
 ])
 def test_quick_run_prints_tables_of_equal_things(name, tables, checks, names):
     text = run_quick(name)
@@ -58,6 +62,51 @@ def test_quick_run_prints_tables_of_equal_things(name, tables, checks, names):
     assert set(names) <= set(body)
     for label in names:
         assert all(NUMBER.search(cell) for cell in body[label][1:]), body[label]
+
+
+@pytest.mark.slow
+def test_maps_of_real_images_and_their_seeds(shared_data, tmp_path):
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, init_default_scope
+
+    import mmwsss  # noqa: F401
+    init_default_scope('mmpretrain')
+    model = MODELS.build(Config.fromfile(ROOT / 'configs/recam/cam_r18_toy.py').model)
+    torch.save(model.state_dict(), tmp_path / 'weights.pth')
+    text = run_quick(
+        'cam_extraction.py', '--data', str(shared_data / 'voc_mini/VOCdevkit/VOC2012'), '--images',
+        '2', '--batch', '1', '--checkpoint', str(tmp_path / 'weights.pth'))
+    body = {row[0]: row for row in table_rows(text)}
+    published, ours = body['published, image and mirror'], body['ours, batch 1']
+    assert float(published[3]) > 100 > float(ours[3])  # kB an image
+    assert 'store, 8 bits at stride 4' in body
+
+
+@pytest.fixture
+def recam_step(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / 'benchmarks'))
+    import recam_step
+    return recam_step
+
+
+def test_literal_batch_fits_the_free_memory(recam_step, monkeypatch):
+    monkeypatch.setattr(recam_step, 'free_bytes', lambda device: 6000)
+    # Three copies of 500 bytes an image in 3000 bytes: 2 images fit, 4 do not.
+    assert recam_step.fitting_batch(16, 500, 'cpu') == 2
+    assert recam_step.fitting_batch(16, 10**6, 'cpu') == 1
+    assert recam_step.fitting_batch(16, 1, 'cpu') == 16
+
+
+def test_a_literal_form_that_does_not_fit_is_scaled_up(recam_step, capsys):
+    args = argparse.Namespace(device='cpu', literal_batch=2)
+    recam_step.compare(4, 6, 32, 6, args, repeats=1)
+    rows = {(row[0], row[1]): row for row in table_rows(capsys.readouterr().out)}
+    small, whole = rows['literal ReCAM', '2'], rows['literal ReCAM (scaled up)', '4']
+    assert float(whole[4]) == pytest.approx(2 * float(small[4]), abs=0.11)
+    assert ('ReCAMHead', '4') in rows
+    # and this is what it would have taken
+    assert recam_step.Shape(4, 6, 32, 6, 'cpu').extra_bytes(['literal ReCAM'])[
+        'literal ReCAM'] / 1e6 == pytest.approx(float(whole[4]), rel=0.1, abs=0.06)
 
 
 def test_peak_bytes_counts_what_lives_at_once():

@@ -101,7 +101,8 @@ class CAMClassifier(ImageClassifier):
         Args:
             inputs (Tensor): (B, 3, H, W), preprocessed.
             scales (sequence of float): factors of the image's size.
-            flip (bool): add the mirrored image; both go through the network as one batch.
+            flip (bool): add the mirrored image; on a GPU both go through the network as one
+                batch, on a CPU one after the other.
             stride (int): the maps come at ceil(H / stride) x ceil(W / stride).
 
         Returns:
@@ -128,9 +129,10 @@ class CAMClassifier(ImageClassifier):
         if scale != 1:
             size = _scaled_size(inputs.shape[-2:], scale)
             inputs = F.interpolate(inputs, size, mode='bicubic', antialias=True)
-        if flip:
-            inputs = torch.cat([inputs, inputs.flip(-1)])
-        return self.head.last_map(self.extract_feat(inputs))
+        views = torch.cat([inputs, inputs.flip(-1)]) if flip else inputs
+        # A CPU is faster with one after the other (its caches hold more of it), in less memory.
+        parts = views.split(1) if views.device.type == 'cpu' else [views]
+        return torch.cat([self.head.last_map(self.extract_feat(part)) for part in parts])
 
     def val_step(self, data: dict) -> List[DataSample]:
         """Predict one batch, with the maps of ``val_cam``."""

@@ -65,6 +65,14 @@ def test_maps_equal_the_slow_way(scales, flip):
     torch.testing.assert_close(out.pred_score, scores)
 
 
+def test_a_cpu_sees_one_view_after_the_other():
+    model = build(test_cam=dict(scales=(1.0, 0.5)))
+    seen = []
+    model.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    model.test_step(dict(inputs=images((32, 48), (32, 48)), data_samples=[sample(0), sample(1)]))
+    assert seen == [(1, 3, 32, 48)] * 4 + [(1, 3, 16, 24)] * 4
+
+
 def test_images_of_several_shapes_in_a_batch():
     """The same as one by one, in the order of the batch, without padding."""
     model = build(test_cam=dict(scales=(1.0, 0.5)))
