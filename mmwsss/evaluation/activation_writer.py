@@ -62,11 +62,11 @@ class ActivationWriter(BaseMetric):
         return self._store
 
     def check_model(self, model) -> None:
-        """Refuse a model other than the one that the maps in the store come from."""
+        """Refuse a store of other classes, settings or weights before the first image."""
         if hasattr(model, 'maps_source'):
             self._source = model.maps_source()
-            if ActivationStore.exists(self.out):
-                ActivationStore(self.out).check_source(self._source)
+        if ActivationStore.exists(self.out):
+            self.store  # noqa: B018
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Write one batch."""

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, init_default_scope
 from mmpretrain.structures import DataSample
 from torch import nn
 from torch.nn import functional as F
@@ -189,6 +189,22 @@ def test_output_stride_is_measured():
         assert output_stride(size, cells) == stride
     assert covered_size((375, 500), (375, 500), (24, 32), 4) == (96, 128)
     assert covered_size((375, 500), (375, 500), (11, 15), 4) == (88, 120)
+
+
+@pytest.mark.parametrize('backbone, channels', [
+    (dict(type='ConvNeXt', arch=dict(depths=[1] * 4, channels=[4, 4, 8, 8]), out_indices=(3, ),
+          gap_before_final_norm=False), 8),
+    (dict(type='VisionTransformer', img_size=64, patch_size=16, out_type='featmap', arch=dict(
+        embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=8)), 8),
+    (dict(type='SwinTransformer', out_indices=(3, ), pad_small_map=True, arch=dict(
+        embed_dims=4, depths=[1] * 4, num_heads=[1] * 4)), 32)])
+def test_backbones_of_other_kinds_give_maps(backbone, channels):
+    init_default_scope('mmpretrain')
+    model = build(backbone=backbone, head=dict(in_channels=channels),
+                  test_cam=dict(scales=(1.0, 0.5)))
+    out, = model.test_step(dict(inputs=images((75, 101)), data_samples=[sample(0, 2)]))
+    assert out.activations.shape == (2, 19, 26)
+    assert 0 <= float(out.activations.min()) <= float(out.activations.max()) <= 1
 
 
 @pytest.mark.parametrize('cam, message', [
