@@ -6,6 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 default_hooks = dict(checkpoint=dict(interval=120))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/irn_effnetlite0_vocmini/labels'))
 test_evaluator = [
     dict(
         type='LabelWriter',

@@ -7,6 +7,7 @@ _base_ = [
 ]
 load_from = 'work_dirs/cam_r18_toy/iter_600.pth'
 default_hooks = dict(checkpoint=dict(interval=120))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/irn_r18_toy/labels'))
 test_evaluator = [
     dict(
         type='LabelWriter',

@@ -13,6 +13,7 @@ train_cfg = dict(max_iters=max_iters)
 default_hooks = dict(checkpoint=dict(interval=2586))
 model = dict(
     walk=dict(store='{{$MMWSSS_ACTIVATIONS:work_dirs/recam_r50_coco/activations}}'))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/irn_r50_coco/labels'))
 test_evaluator = [
     dict(
         type='LabelWriter',

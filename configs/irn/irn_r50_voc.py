@@ -6,6 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 default_hooks = dict(checkpoint=dict(interval=330))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/irn_r50_voc/labels'))
 test_evaluator = [
     dict(
         type='LabelWriter',

@@ -1,4 +1,5 @@
 # The small VOC-shaped set for the boundary network; no folder of masks stands in for the seeds.
+# Trained and walked on the images whose maps voc_mini_cls.py extracts.
 # MMWSSS_VOC_MINI: its VOC2012 folder. MMWSSS_LABELS: the seeds.
 _base_ = './voc12_boundary_512.py'
 data_root = '{{$MMWSSS_VOC_MINI:data/voc_mini/VOCdevkit/VOC2012}}'
@@ -9,6 +10,7 @@ train_dataloader = dict(
     persistent_workers=False,
     dataset=dict(
         data_root=data_root,
+        ann_file='ImageSets/Segmentation/train.txt',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadSegLabels'),
@@ -21,4 +23,6 @@ train_dataloader = dict(
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackSegInputs'),
         ]))
-test_dataloader = dict(num_workers=0, dataset=dict(data_root=data_root))
+test_dataloader = dict(
+    num_workers=0,
+    dataset=dict(data_root=data_root, ann_file='ImageSets/Segmentation/train.txt'))

@@ -17,6 +17,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmwsss.models.equal_shapes import equal_shapes
+from mmwsss.models.weights_digest import weights_digest
 
 from .affinity_loss import affinity_loss
 from .edge_branch import STRIDE, EdgeBranch, map_size, probe_stages, stage_features
@@ -83,6 +84,16 @@ class BoundaryNet(BaseModel):
     def class_problems(self, classes: Sequence[str]) -> List[str]:
         """What is wrong with the maps to be walked, for :class:`PreflightHook`."""
         return [] if self.walk is None else self.walk.class_problems(classes)
+
+    def check_images(self, ids: Sequence[str]) -> None:
+        """Raise ``ValueError`` if some of these images have no maps to be walked."""
+        if self.walk is not None:
+            self.walk.check_images(ids)
+
+    def maps_source(self) -> dict:
+        """What walked maps depend on: the weights, the walk, and what it starts from."""
+        walk = None if self.walk is None else self.walk.maps_source()
+        return dict(weights=weights_digest(self), walk=walk)
 
     def train(self, mode: bool = True) -> 'BoundaryNet':
         """Set the mode; the backbone stays in eval mode."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmwsss.labels import ActivationStore, propagate
+from mmwsss.labels import ActivationStore, propagate, stored_maps
 
 from .edge_branch import STRIDE, map_size
 
@@ -53,12 +53,16 @@ class EdgeWalk:
         """A message if there is a store and its classes are not ``classes``, in this order."""
         if self._store is None and not ActivationStore.exists(self.folder):
             return []  # none is needed for training
-        held = self.store.classes
-        if held == tuple(classes):
-            return []
-        return [f'the activation maps in {self.folder} are of {len(held)} classes ({held[0]} ... '
-                f'{held[-1]}), the data set has {len(classes)} ({classes[0]} ... {classes[-1]}), '
-                'or another order: extract the maps of this data set, or set model.walk.store']
+        return stored_maps.class_problems(self.store, classes, 'model.walk.store')
+
+    def check_images(self, ids: Sequence[str]) -> None:
+        """Raise ``ValueError`` if the store lacks maps of some of these images."""
+        stored_maps.check_images(self.store, ids)
+
+    def maps_source(self) -> dict:
+        """What walked maps depend on, but for the network."""
+        return dict(radius=self.radius, beta=self.beta, steps=self.steps,
+                    full_size=self.full_size, start=stored_maps.maps_source(self.store))
 
     def start(self, image_id: str, image_size: Sequence[int], input_size: Sequence[int]
               ) -> Tuple[List[int], Tensor]:

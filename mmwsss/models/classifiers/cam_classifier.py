@@ -3,7 +3,6 @@
 Shape letters: B batch, D feature channels, H, W size of an image (of a feature map where said),
 C classes, K classes in an image.
 """
-import hashlib
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
@@ -14,6 +13,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from mmwsss.models.equal_shapes import equal_shapes
+from mmwsss.models.weights_digest import weights_digest
 
 from .multi_scale_cams import (
     activation_size,
@@ -75,11 +75,7 @@ class CAMClassifier(ImageClassifier):
 
     def maps_source(self) -> dict:
         """What maps of ``test_cam`` depend on: a fingerprint of all weights, and the settings."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-        return dict(weights=digest.hexdigest()[:16], **(self.test_cam or {}))
+        return dict(weights=weights_digest(self), **(self.test_cam or {}))
 
     @torch.no_grad()
     def cams(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:

@@ -1,5 +1,6 @@
 """BoundaryNet: what is trained, what testing gives, and both under MMEngine's Runner."""
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -230,6 +231,22 @@ def test_clear_errors(data):
     assert check_class_names(model, ('background', *VOC_CLASSES)) == []
     problem, = check_class_names(model, ('background', 'cat', 'dog'))
     assert str(data / 'maps') in problem
+
+
+def test_what_writers_ask(data):
+    """Whether all images have maps, and what the walked maps depend on."""
+    model = build(walk=dict(store=str(data / 'maps')))
+    model.check_images(['a', 'd'])
+    with pytest.raises(ValueError, match='no activation maps of 1 of 2 images: x: extract'):
+        model.check_images(['a', 'x'])
+    source = model.maps_source()
+    assert source == model.maps_source() == json.loads(json.dumps(source))
+    model.walk.steps = 3
+    changed = model.maps_source()
+    torch.nn.init.zeros_(model.edge_branch.fuse.bias)
+    assert len({str(s) for s in (source, changed, model.maps_source())}) == 3
+    build().check_images(['x'])
+    assert build().maps_source()['walk'] is None
 
 
 @pytest.mark.cuda
