@@ -16,12 +16,16 @@ def pixel_numbers(height: int, width: int) -> np.ndarray:
     return np.arange(_FIRST, _FIRST + height * width, dtype=np.int32).reshape(height, width)
 
 
-def sources(numbers: np.ndarray) -> np.ndarray:
+def sources(numbers: np.ndarray, size) -> np.ndarray:
     """Flat index into the original of each pixel, −1 outside it.
 
     Args:
-        numbers: (h, w), what a pipeline made of :func:`pixel_numbers`.
+        numbers: what a pipeline made of :func:`pixel_numbers`.
+        size: (h, w) of the sample. mmcv's ``Pad`` leaves all but the labels as they are; what is
+            missing at the right and the bottom is padding.
     """
+    missing = [max(wanted - found, 0) for wanted, found in zip(size, numbers.shape)]
+    numbers = np.pad(numbers, [(0, missing[0]), (0, missing[1])])
     return np.where(numbers < _FIRST, -1, numbers.astype(np.int32) - _FIRST)
 
 

@@ -30,10 +30,13 @@ class UpdateCounts:
 
     def add(self, old: np.ndarray, new: np.ndarray, truth: np.ndarray | None = None) -> None:
         """Add one image: (H, W) labels before and after, and its true mask."""
-        size = self.num_classes + 1
-        cells = self._index(old) * size + self._index(new)
-        self.moved += np.bincount(cells, minlength=size * size).reshape(size, size)
-        self.images += (1, int(not np.array_equal(old, new)))
+        size, changed = self.num_classes + 1, old != new
+        stayed = self._index(old[~changed]) if changed.any() else self._index(old)
+        self.moved[np.diag_indices(size)] += np.bincount(stayed, minlength=size)
+        if changed.any():
+            cells = self._index(old[changed]) * size + self._index(new[changed])
+            self.moved += np.bincount(cells, minlength=size * size).reshape(size, size)
+        self.images += (1, int(changed.any()))
         if truth is not None:
             self.judged += count_labels(new, truth, self.num_classes, self.ignore_index)
 

@@ -151,7 +151,7 @@ class PackWithLabels:
     def __call__(self, results: dict) -> dict:
         about, numbers = results['label_sample'], results.pop('label_pixels', None)
         if numbers is not None:
-            source = coordinates.sources(numbers)
+            source = coordinates.sources(numbers, results['gt_seg_map'].shape)
             original = about.pop('original')
             if self.left_to_check:
                 self.left_to_check -= 1
