@@ -68,7 +68,9 @@ class ReCAMHead(CAMHead):
         loss_sce_weight (float): w; 1 for VOC and 0.1 for COCO in the published code.
         cam_weights (str): which weights make activation maps: ``'product'`` of classifier and
             predictor weights (published for VOC), ``'classifier'`` (published for COCO) or
-            ``'predictor'``.
+            ``'predictor'``. The product needs features >= 0, as behind a ReLU: where both weights
+            of a channel are negative it turns what speaks for a class against it. For trunks that
+            end without an activation (MobileNet, EfficientNet) use ``'predictor'``.
         pooling, thr: see :class:`CAMHead`.
 
     Raises:
