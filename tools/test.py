@@ -24,7 +24,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', nargs='?',
+                        help='checkpoint file; left out, or none, for a model without parameters')
     parser.add_argument('--work-dir', help='where the log and the metrics (JSON) go')
     parser.add_argument('--out', help='folder for predicted label maps')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
@@ -49,7 +50,8 @@ def build_config(args: argparse.Namespace):
     cfg = launch.load_config(args.config, ROOT, args.cfg_options)
     cfg.launcher = args.launcher
     launch.choose_work_dir(cfg, args.config, args.work_dir)
-    cfg.load_from, cfg.resume = args.checkpoint, False
+    checkpoint = None if args.checkpoint in (None, 'none') else args.checkpoint
+    cfg.load_from, cfg.resume = checkpoint, False
     launch.add_hooks(cfg, ['PreflightHook'])
     if args.show or args.show_dir:
         show(cfg, args)
@@ -101,6 +103,8 @@ def main() -> None:
     use_safe_loading()
     launch.fit_to_machine(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if cfg.load_from is None and any(True for _ in runner.model.parameters()):
+        raise ValueError(f'{args.config}: this model has weights, so name their checkpoint file')
     runner.test()
 
 

@@ -43,7 +43,8 @@ class ImageLabelDataset(MultiLabelDataset):
             the place, and :class:`ActivationWriter` lists it instead of storing its maps.
         check_files (bool): check that every image exists. Defaults to True.
         skip_stored (str, optional): an :class:`mmwsss.labels.ActivationStore`, whose images are
-            left out: extraction goes on where it stopped.
+            left out: extraction goes on where it stopped. Or an :class:`mmwsss.labels.LabelStore`:
+            what its unfinished version holds is left out.
         **kwargs: see mmpretrain's ``BaseDataset``.
 
     A sample has ``img_path``, ``image_id``, ``gt_label`` (K,) int64 and ``gt_score`` (C,) float32.
@@ -169,6 +170,7 @@ class ImageLabelDataset(MultiLabelDataset):
                                  "unlabelled='skip' or 'keep'")
             print_log(f'{type(self).__name__}: left out, {message}', logger='current')
             ids = [i for i in ids if labels.images[i]]
+        self.listed_ids = list(ids)  # what a store must hold in the end
         if self.skip_stored:
             ids = self._not_stored(ids)
         return ids
@@ -177,11 +179,16 @@ class ImageLabelDataset(MultiLabelDataset):
         """Ids that the store lacks, as rank 0 sees it: ranks that look later see more."""
         from mmengine import dist
 
-        from mmwsss.labels import ActivationStore
+        from mmwsss.labels import ActivationStore, LabelStore, kind_of_store
         pending = [None]
         if dist.get_rank() == 0:
-            exists = ActivationStore.exists(self.skip_stored)
-            pending = [ActivationStore(self.skip_stored).pending(ids) if exists else ids]
+            kind = kind_of_store(self.skip_stored)
+            if kind == 'activations':
+                ids = ActivationStore(self.skip_stored).pending(ids)
+            elif kind == 'labels':
+                store = LabelStore(self.skip_stored)
+                ids = store.pending(store.next_version, ids)
+            pending = [ids]
         dist.broadcast_object_list(pending)
         return pending[0]
 

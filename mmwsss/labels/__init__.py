@@ -3,7 +3,9 @@ from .activation_store import ActivationStore
 from .affinity_walk import propagate
 from .complementary import complement_labels
 from .crf import CRF_PRESETS, CRFSettings, dense_crf
+from .crf_refiner import CRFRefiner
 from .fingerprint import fingerprint
+from .label_rule import LabelRule
 from .label_store import LabelStore
 from .seeds import (
     confident_labels,
@@ -14,9 +16,11 @@ from .seeds import (
     threshold_background,
     walk_labels,
 )
+from .stores import kind_of_store
 
 __all__ = [
-    'ActivationStore', 'CRF_PRESETS', 'CRFSettings', 'LabelStore', 'complement_labels',
-    'confident_labels', 'dense_crf', 'fingerprint', 'normalize_activations', 'power_background',
-    'propagate', 'restrict_classes', 'seed_labels', 'threshold_background', 'walk_labels',
+    'ActivationStore', 'CRFRefiner', 'CRFSettings', 'CRF_PRESETS', 'LabelRule', 'LabelStore',
+    'complement_labels', 'confident_labels', 'dense_crf', 'fingerprint', 'kind_of_store',
+    'normalize_activations', 'power_background', 'propagate', 'restrict_classes', 'seed_labels',
+    'threshold_background', 'walk_labels',
 ]

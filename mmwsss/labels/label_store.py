@@ -252,8 +252,8 @@ class LabelStore:
                       for path in labels.rglob('*.png'))
 
     def commit(self, version: int, ids: Sequence[str] | None = None) -> None:
-        """Check and count every file of a version, make it complete, and current. Call once, from one
-        process, after all writers have finished; calling it again is harmless.
+        """Check and count every file of a version, make it complete, and current. Call once,
+        from one process, after all writers have finished; calling it again is harmless.
 
         Args:
             version: what was written.

@@ -56,10 +56,13 @@ class PreflightHook(Hook):
         runner.logger.info('checked before the start: model, class graph, weights, labels')
 
     def before_test(self, runner) -> None:
-        """Let metrics that write files see the model, whose weights are loaded by now."""
+        """Let metrics that write files see the model, whose weights are loaded by now, and the
+        data set."""
         for metric in runner.test_loop.evaluator.metrics:
             if hasattr(metric, 'check_model'):
                 metric.check_model(_bare(runner.model))
+            if hasattr(metric, 'check_data'):
+                metric.check_data(runner.test_loop.dataloader.dataset)
 
     def _check_model(self, runner, training: bool) -> List[str]:
         model = _bare(runner.model)
