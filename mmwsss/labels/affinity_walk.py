@@ -91,6 +91,7 @@ def transition_matrix(edge: Tensor, radius: float = 5, beta: float = 10) -> Tens
     row_starts = torch.arange(0, b * h * w * k + 1, k, device=edge.device, dtype=torch.int32)
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
+        warnings.filterwarnings('ignore', message='Sparse invariant checks are implicitly')
         return torch.sparse_csr_tensor(row_starts, columns_bhwk.flatten(), values_bhwk.flatten(),
                                        size=(b * h * w, b * h * w), check_invariants=False)
 
