@@ -56,9 +56,10 @@ def small_model(cfg):
 
 def intended_rate(name, key):
     """grm.txt section 4.3 and the code behind it; for CPUs, AdamW with the head x10."""
+    if 'effnetlite0' in name and Path(name).name.startswith('recam'):
+        return 5e-4 if key.startswith('head.predictor') else 5e-6
     if 'effnetlite0' in name:
-        rate = 1e-3 if key.startswith('head.') else 1e-4
-        return rate / 2 if Path(name).name.startswith('recam') else rate
+        return 1e-3 if key.startswith('head.') else 1e-4
     if 'toy' in name:
         return 1e-3
     if '/recam' in name:
