@@ -38,7 +38,9 @@ def stand_in(graph):
     folder, name = graph.rsplit('/', 1)
     assert folder == 'data/graphs' and name in (
         'voc_glove.npz', 'voc_glove_cooccurrence.npz', 'voc_fasttext.npz',
-        'voc_fasttext_cooccurrence.npz')
+        'voc_fasttext_cooccurrence.npz', 'coco_cooccurrence.npz')
+    if name.startswith('coco'):
+        return 'coco'
     return 'voc_cooccurrence' if 'cooccurrence' in name else 'voc'
 
 
@@ -70,7 +72,7 @@ def intended_rate(name, key):
 
 
 def test_there_are_configs():
-    assert len(NAMES) == 59
+    assert len(NAMES) == 61
 
 
 @pytest.mark.parametrize('name', NAMES)
