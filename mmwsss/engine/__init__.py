@@ -1,5 +1,6 @@
 from .hooks import (
     AtomicCheckpointHook,
+    AttentionMemoryHook,
     ExactResumeHook,
     MutualComplementaryHook,
     PreflightHook,
@@ -8,6 +9,7 @@ from .preflight import PreflightError
 from .safe_load import CheckpointError, load_checkpoint_safely, use_safe_loading
 
 __all__ = [
-    'AtomicCheckpointHook', 'CheckpointError', 'ExactResumeHook', 'MutualComplementaryHook',
-    'PreflightError', 'PreflightHook', 'load_checkpoint_safely', 'use_safe_loading'
+    'AtomicCheckpointHook', 'AttentionMemoryHook', 'CheckpointError', 'ExactResumeHook',
+    'MutualComplementaryHook', 'PreflightError', 'PreflightHook', 'load_checkpoint_safely',
+    'use_safe_loading'
 ]

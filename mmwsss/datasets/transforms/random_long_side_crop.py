@@ -19,7 +19,10 @@ class RandomLongSideCrop(BaseTransform):
     In each direction where the image is larger than the square, a random part is cut out; where
     it is smaller, it is put at a random place between padding.
 
-    Required keys: ``img`` (H, W, 3) uint8. Modified keys: ``img``, ``img_shape``.
+    Required keys: ``img`` (H, W, 3) uint8. Modified keys: ``img``, ``img_shape``. Added keys:
+    ``resized_shape``, (height, width) before the cut, and ``crop_offset``: where the resized
+    image's top left corner lies in the square, (y, x), negative where it was cut off. With them
+    among ``meta_keys`` of ``PackInputs``, :class:`CropGeometry` leads back to the image.
 
     Args:
         long_side (tuple of int): smallest and largest longer side, both included.
@@ -48,6 +51,9 @@ class RandomLongSideCrop(BaseTransform):
         square[to_rows, to_columns] = image[from_rows, from_columns]
         results['img'] = square
         results['img_shape'] = square.shape[:2]
+        results['resized_shape'] = image.shape[:2]
+        results['crop_offset'] = (to_rows.start - from_rows.start,
+                                  to_columns.start - from_columns.start)
         return results
 
     def _place(self, length: int) -> Tuple[slice, slice]:

@@ -1,0 +1,26 @@
+"""CAM classifier whose head may look at an image's labels when it makes maps."""
+from typing import List, Optional
+
+from mmengine.registry import MODELS
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from .cam_classifier import CAMClassifier
+
+
+@MODELS.register_module()
+class PGNNClassifier(CAMClassifier):
+    """:class:`CAMClassifier` for :class:`PGNNHead`; same arguments.
+
+    Maps of training images may be made with their class embedded and with siblings of that class.
+    Scores never are; samples get ``embedding_leak``: whether an absent class, embedded, is
+    predicted (see :class:`EmbeddingLeak`).
+    """
+
+    def predict(self,
+                inputs: Tensor,
+                data_samples: Optional[List[DataSample]] = None,
+                cam: Optional[dict] = None) -> List[DataSample]:
+        """See :meth:`CAMClassifier.predict`."""
+        with self.head.labelled(data_samples):
+            return super().predict(inputs, data_samples, cam)

@@ -1,0 +1,158 @@
+"""A training run with the memory: what samples get, when, and after a stop."""
+import copy
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from PIL import Image
+
+import mmwsss  # noqa: F401
+from mmwsss.datasets.crop_geometry import META_KEYS, CropGeometry
+from mmwsss.datasets.image_labels import ImageLabels
+from mmwsss.engine.attention_memory import AttentionMemory
+
+LABELS = [[0], [0, 1], [1], [0], [1], [0], [1], [0, 1]]
+NAMES = itertools.count()
+
+
+@pytest.fixture(scope='module')
+def data_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp('data')
+    rng = np.random.RandomState(0)
+    for i, labels in enumerate(LABELS):
+        image = rng.randint(0, 60, (40, 56, 3))
+        for c in labels:
+            image[8:30, 6 + 24 * c:26 + 24 * c, c] += 150
+        Image.fromarray(image.astype(np.uint8)).save(root / f'i{i}.png')
+    ImageLabels(['a', 'b'], {f'i{i}': ['ab'[c] for c in labels]
+                             for i, labels in enumerate(LABELS)}).save(root / 'labels.json')
+    return root
+
+
+def config(root, work_dir, iters=8, **options):
+    cfg = Config(dict(
+        default_scope='mmpretrain',
+        model=dict(
+            type='PGNNClassifier',
+            data_preprocessor=dict(type='ClsDataPreprocessor', mean=[80.] * 3, std=[60.] * 3),
+            backbone=dict(type='ResNet', depth=18, stem_channels=4, base_channels=4,
+                          strides=(1, 2, 2, 1)),
+            head=dict(type='PGNNHead', num_classes=2, in_channels=32, patches=2,
+                      graph=dict(channels=8), group_size=2, pooling='topk',
+                      loss_sc=dict(type='SoftComplementaryLoss'))),
+        train_dataloader=dict(
+            batch_size=4, num_workers=0,
+            sampler=dict(type='SameClassBatchSampler', group_size=2),
+            dataset=dict(
+                type='ImageLabelDataset', label_file='labels.json', data_root=str(root),
+                pipeline=[
+                    dict(type='LoadAnyImage'),
+                    dict(type='RandomLongSideCrop', long_side=(40, 80), crop_size=48),
+                    dict(type='RandomFlip', prob=0.5),
+                    dict(type='PackInputs', meta_keys=META_KEYS)])),
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=iters, val_interval=1000),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3)),
+        default_hooks=dict(checkpoint=dict(type='AtomicCheckpointHook', by_epoch=False,
+                                           interval=1)),
+        custom_hooks=[dict(type='ExactResumeHook'), dict(type='AttentionMemoryHook', cell=16)],
+        randomness=dict(seed=3), work_dir=str(work_dir), log_level='ERROR',
+        log_processor=dict(by_epoch=False), experiment_name=f'memory_{next(NAMES)}'))
+    cfg.merge_from_dict(options)
+    return cfg
+
+
+class Record(Hook):
+    priority = 'LOW'
+
+    def __init__(self):
+        self.losses, self.samples = [], []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.samples.append([copy.deepcopy(s) for s in data_batch['data_samples']])
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.losses.append({k: float(v) for k, v in outputs.items()})
+
+
+def run(*args, **kwargs):
+    record = Record()
+    runner = Runner.from_cfg(config(*args, **kwargs))
+    runner.register_hook(record)
+    runner.train()
+    return runner, record
+
+
+def test_a_run_and_its_resumption(data_root, tmp_path):
+    whole, expected = run(data_root, tmp_path / 'whole')
+    # 5 of each class, filled up to 6: a pass is 12 samples, three steps of 4
+    for step, (samples, losses) in enumerate(zip(expected.samples, expected.losses)):
+        assert [('attention' in s) for s in samples] == [step >= 3] * 4
+        assert (losses['loss_keep'] > 0) is (step >= 3)
+    memory = AttentionMemory(tmp_path / 'whole' / 'attention', ['a', 'b'])
+    assert memory.versions() == [1, 2]
+    check_what_samples_get(memory, expected)
+
+    run(data_root, tmp_path / 'cut', iters=5)
+    version = tmp_path / 'cut' / 'attention' / 'versions' / '000001'
+    # a process that went on and died in the middle of the next version
+    ahead = AttentionMemory(tmp_path / 'cut' / 'attention', ['a', 'b'])
+    ahead.store(2).write('i0', torch.ones(1, 10, 14), [0], (40, 56))
+    ahead.record(AttentionMemory(tmp_path / 'whole' / 'attention', ['a', 'b']).visits(20, 24))
+    assert version.is_dir()
+    resumed, record = run(data_root, tmp_path / 'cut', resume=True)
+    assert record.losses == expected.losses[5:]
+    for ours, theirs in zip(resumed.model.parameters(), whole.model.parameters()):
+        assert torch.equal(ours, theirs)
+    for image in range(len(LABELS)):
+        for number in (1, 2):
+            name = f'attention/versions/{number:06d}/maps/i{image}.png'
+            ours, theirs = ((tmp_path / run / name).read_bytes() for run in ('cut', 'whole'))
+            assert ours == theirs
+
+
+def check_what_samples_get(memory, record):
+    """Version 1, seen through each crop."""
+    store = memory.store(1)
+    for sample in record.samples[3] + record.samples[4]:
+        classes, maps, size = store.read_stored(sample.image_id)
+        assert classes == sample.attention_classes == sample.gt_label.tolist()
+        geometry = CropGeometry.of(sample.metainfo)
+        assert geometry.image == size == (40, 56)
+        assert sample.attention.shape == (len(classes), 3, 3)
+        for i in range(3):
+            for j in range(3):
+                x = 16 * j + 8
+                x = 48 - x if sample.flip else x
+                y = (16 * i + 8 - geometry.offset[0]) / geometry.resized[0] * 40
+                x = (x - geometry.offset[1]) / geometry.resized[1] * 56
+                if not (0 <= y < 40 and 0 <= x < 56):
+                    assert (sample.attention[:, i, j] == 0).all()
+                    continue
+                near = maps[:, max(0, int((y - 2) / 4)):int((y - 2) / 4) + 2,
+                            max(0, int((x - 2) / 4)):int((x - 2) / 4) + 2].flatten(1)
+                assert (sample.attention[:, i, j] >= near.amin(1) - 1e-5).all()
+                assert (sample.attention[:, i, j] <= near.amax(1) + 1e-5).all()
+
+
+def test_a_fresh_run_starts_without_maps(data_root, tmp_path):
+    run(data_root, tmp_path, iters=4)
+    assert json.loads((tmp_path / 'attention/versions/000001/complete.json').read_text())
+    _, record = run(data_root, tmp_path, iters=1)
+    assert not any('attention' in s for s in record.samples[0])
+    assert not (tmp_path / 'attention/versions/000001').exists()
+
+
+def test_what_is_missing_is_said(data_root, tmp_path):
+    with pytest.raises(ValueError, match='needs PGNNHead'):
+        run(data_root, tmp_path, **{'model.head': dict(
+            _delete_=True, type='CAMHead', num_classes=2, in_channels=32)})
+    with pytest.raises(ValueError, match='image_id'):
+        run(data_root, tmp_path, **{'train_dataloader.dataset.pipeline.3.meta_keys': (
+            'sample_idx', 'img_path')})
+    with pytest.raises(ValueError, match='at least 1'):
+        run(data_root, tmp_path, **{'custom_hooks.1.keep': 0})
