@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmwsss.datasets.classes import BACKGROUND
 from mmwsss.datasets.transforms import read_image
-from mmwsss.labels import CRFRefiner, LabelRule, LabelStore, fingerprint
+from mmwsss.labels import LabelRule, LabelStore, build_refiner, fingerprint, kind_of_store
 
 from .map_sizes import maps_at_size
 
@@ -39,8 +39,9 @@ class LabelWriter(BaseMetric):
         rule (dict): arguments of :class:`mmwsss.labels.LabelRule`, such as
             ``dict(kind='threshold', threshold=0.28)`` or ``dict(kind='two_thresholds',
             foreground=0.35, background=0.10, normalize='class')``.
-        crf (dict | str, optional): arguments of :class:`mmwsss.labels.CRFRefiner`, or the name of
-            its preset. Default: no CRF.
+        crf (dict | str, optional): what refines the labels, as :func:`mmwsss.labels.build_refiner`
+            takes it: ``'irn'``, ``dict(preset='irn', backend='pydensecrf2')``, ..., or the far
+            cheaper ``'pixel_adaptive'``. Default: nothing.
         classes (str): ``'labels'`` (default): where samples know the classes of their image
             (``gt_label``), the maps must be of just those. ``'restrict'``: maps of other classes
             are left out. ``'maps'``: whatever classes have a map.
@@ -69,7 +70,7 @@ class LabelWriter(BaseMetric):
             raise ValueError(f'classes={classes!r} is unknown; use one of {CLASSES}')
         self.out = out
         self.rule = LabelRule(**rule)
-        self.crf = CRFRefiner.build(crf)
+        self.crf = build_refiner(crf)
         self.classes = classes
         self._maps_source: dict | None = None
         self._check_images = None
@@ -85,6 +86,11 @@ class LabelWriter(BaseMetric):
 
     def check_data(self, dataset) -> None:
         """Note which images must get labels, and open the store; called before the loop."""
+        skipped = getattr(dataset, 'skip_stored', None)
+        if (skipped and kind_of_store(skipped) == 'labels'
+                and Path(skipped).resolve() != Path(self.out).resolve()):
+            raise ValueError(f'labels go to {self.out}, but the data set skips what {skipped} '
+                             'holds: set skip_stored of the data set to the same folder')
         self._ids = getattr(dataset, 'listed_ids', None)
         if self._ids is not None and self._check_images is not None:
             self._check_images(self._ids)
@@ -204,7 +210,8 @@ class LabelWriter(BaseMetric):
             with Image.open(path) as header:
                 _check_size(path, (header.height, header.width), size)
             return None
-        image = torch.from_numpy(read_image(path))
+        # RGB as in the published code: the lattice approximates BGR a little differently.
+        image = torch.from_numpy(read_image(path)[:, :, ::-1].copy())
         _check_size(path, image.shape[:2], size)
         return lambda labels: self.crf(image, labels, classes=[0, *label_ids])
 

@@ -1,4 +1,4 @@
-"""The dense CRF with its settings bound: what label writing applies to each image.
+"""Refiners with their settings bound: what label writing applies to each image.
 
 H, W: size of the image.
 """
@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from torch import Tensor
 
 from .crf import CRF_PRESETS, dense_crf
+from .pixel_adaptive import PixelAdaptiveSettings, pixel_adaptive_refine
 
 
 class CRFRefiner:
@@ -40,13 +41,6 @@ class CRFRefiner:
         self.backend = backend
         self.label_probability = label_probability
 
-    @classmethod
-    def build(cls, config: 'str | dict | CRFRefiner | None') -> 'CRFRefiner | None':
-        """From a preset's name, a dict of arguments, or None for no CRF."""
-        if config is None or isinstance(config, cls):
-            return config
-        return cls(**(dict(preset=config) if isinstance(config, str) else config))
-
     def settings(self) -> dict:
         """All values, for a manifest or a fingerprint."""
         return dict(asdict(self.crf), backend=self.backend,
@@ -56,9 +50,55 @@ class CRFRefiner:
         """Refined labels of one image.
 
         Args:
-            image: (H, W, 3) uint8, RGB or BGR.
+            image: (H, W, 3) uint8, RGB.
             labels: (H, W) uint8 class ids; its device does the work.
             classes: ids that may appear, background included.
         """
         return dense_crf(image, labels, self.crf, classes=classes, backend=self.backend,
                          label_probability=self.label_probability)
+
+
+class PixelAdaptiveRefiner:
+    """Refines label maps by :func:`pixel_adaptive_refine` with fixed settings.
+
+    Args:
+        settings: fields of :class:`PixelAdaptiveSettings`.
+
+    Raises:
+        ValueError: unknown field, or a value out of range.
+    """
+
+    def __init__(self, **settings) -> None:
+        unknown = sorted(set(settings) - set(PixelAdaptiveSettings.__dataclass_fields__))
+        if unknown:
+            raise ValueError(f'pixel-adaptive refinement has no {", ".join(unknown)}; it takes '
+                             f'{", ".join(PixelAdaptiveSettings.__dataclass_fields__)}')
+        self.values = PixelAdaptiveSettings(**settings)
+
+    def settings(self) -> dict:
+        """All values, for a manifest or a fingerprint."""
+        return dict(asdict(self.values), preset='pixel_adaptive')
+
+    def __call__(self, image, labels: Tensor, classes: Sequence[int]) -> Tensor:
+        """Refined labels of one image; as :class:`CRFRefiner`."""
+        return pixel_adaptive_refine(image, labels, self.values, classes=classes)
+
+
+Refiner = CRFRefiner | PixelAdaptiveRefiner
+
+
+def build_refiner(config: str | dict | Refiner | None) -> Refiner | None:
+    """A refiner from a plain value of a config.
+
+    Args:
+        config: ``'irn'`` or ``'deeplab'`` (:class:`CRFRefiner`), ``'pixel_adaptive'``
+            (:class:`PixelAdaptiveRefiner`); or a dict with one of them as ``preset`` (default
+            ``'irn'``) and the refiner's other arguments. None is none.
+    """
+    if config is None or isinstance(config, (CRFRefiner, PixelAdaptiveRefiner)):
+        return config
+    arguments = dict(preset=config) if isinstance(config, str) else dict(config)
+    if arguments.get('preset') == 'pixel_adaptive':
+        arguments.pop('preset')
+        return PixelAdaptiveRefiner(**arguments)
+    return CRFRefiner(**arguments)

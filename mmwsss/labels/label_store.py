@@ -189,7 +189,8 @@ class LabelStore:
                 if path.read_text() != text:
                     raise ValueError(
                         f'version {version} of {self.root} was begun from another source '
-                        f'({path.read_text()[:200]}); discard({version}) or write another version')
+                        f'({path.read_text()[:200]} ...): delete {part} to drop what it holds, '
+                        'or finish it first')
             elif source is not None and any(part.glob('labels/**/*.png')):
                 raise ValueError(f'version {version} of {self.root} already holds labels of an '
                                  f'unnamed source; discard({version}) first')

@@ -1,0 +1,71 @@
+"""Label rules and the bound CRF: their values are checked when they are made."""
+import numpy as np
+import pytest
+import torch
+
+from mmwsss.labels import CRFRefiner, LabelRule, dense_crf
+
+
+@pytest.mark.parametrize('kwargs, message', [
+    (dict(kind='x'), "kind='x' is unknown"),
+    (dict(kind='threshold', normalize='all'), "normalize='all' is unknown"),
+    (dict(kind='threshold', power=2), "'threshold' has no power; it takes threshold"),
+    (dict(kind='threshold', threshold=1.2), r'must lie in \[0, 1\]'),
+    (dict(kind='power', power=0), 'must be positive'),
+    (dict(kind='two_thresholds', foreground=0.1, background=0.2), '0 ≤ background ≤ foreground'),
+])
+def test_bad_rules_are_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        LabelRule(**kwargs)
+
+
+def test_settings_are_complete():
+    assert LabelRule('two_thresholds', foreground=0.4).settings() == dict(
+        kind='two_thresholds', normalize=None, foreground=0.4, background=0.05)
+
+
+def test_normalisation():
+    maps = torch.tensor([[[0.2, 0.1]], [[0.4, 0.0]]])
+    rules = {norm: LabelRule('threshold', norm, threshold=0.4)(maps, [3, 9])
+             for norm in (None, 'class', 'image')}
+    assert rules[None].tolist() == [[0, 0]]       # 0.4 is not more than 0.4
+    assert rules['image'].tolist() == [[9, 0]]    # 0.5 against 1
+    assert rules['class'].tolist() == [[9, 3]]    # about 1 against 1, the second 0.5 against 0
+    assert LabelRule('threshold', 'image')(torch.zeros(0, 2, 2), []).tolist() == [[0, 0], [0, 0]]
+    assert LabelRule('power', 'image')(torch.zeros(1, 1, 1), [4]).tolist() == [[0]]
+
+
+def test_refine_is_applied_to_both_maps_of_two_thresholds():
+    seen = []
+
+    def refine(labels):
+        seen.append(labels.tolist())
+        return labels
+
+    maps = torch.tensor([[[0.9, 0.5, 0.1]]])
+    rule = LabelRule('two_thresholds', foreground=0.6, background=0.3)
+    assert rule(maps, [7], refine).tolist() == [[7, 255, 0]]
+    assert seen == [[[7, 0, 0]], [[7, 7, 0]]]
+
+
+@pytest.mark.parametrize('config, message', [
+    ('x', "no CRF preset 'x'"), (dict(backend='c'), "no CRF backend 'c'"),
+    (dict(label_probability=1), 'between 0.5 and 1'), (dict(sxy=3), 'a CRF has no sxy'),
+    (dict(bilateral_rgb=0), 'must be positive'),
+])
+def test_bad_crfs_are_refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        CRFRefiner.build(config)
+
+
+def test_a_crf_does_what_its_settings_say():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
+    labels = torch.from_numpy(rng.choice([0, 4], (12, 15)).astype(np.uint8))
+    assert CRFRefiner.build(None) is None
+    for config in ('irn', dict(preset='deeplab', iterations=2)):
+        crf = CRFRefiner.build(config)
+        want = dense_crf(image, labels, crf.crf, classes=[0, 4, 5])
+        assert torch.equal(crf(image, labels, [0, 4, 5]), want)
+    assert crf.settings()['iterations'] == 2 and crf.settings()['bilateral_xy'] == 67
+    assert CRFRefiner.build(crf) is crf
