@@ -229,10 +229,10 @@ class MutualComplementaryHook(Hook):
         self._log_scalars(runner, summary, done)
 
     def _tidy(self, runner, version: int, done: int) -> None:
-        self.source.drop_until(version)
-        protected = {self.schedule.version_at(iteration)
+        resumable = {self.schedule.version_at(iteration)
                      for iteration in self._checkpointed(runner)}
-        self.updater.store.prune(self.keep, protect={1, *protected})
+        self.source.drop_until(version, resumable)
+        self.updater.store.prune(self.keep, protect={1, *resumable})
         if self.shown:
             self.strip.add(version, [self.updater.store.read(name) for name in self._shown_ids()])
             picture = self.strip.draw(osp.join(runner.work_dir, 'label_versions.png'))

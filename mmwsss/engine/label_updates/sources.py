@@ -48,7 +48,7 @@ class InferenceSource:
     def go_on(self, iteration: int, version: int) -> None:
         """Nothing is kept between updates."""
 
-    def drop_until(self, version: int) -> None:
+    def drop_until(self, version: int, resumable: set[int]) -> None:
         """Nothing is kept after an update."""
 
     def sync(self) -> None:
@@ -98,13 +98,21 @@ class OnlineSource:
         for path in self.folder.glob('*.log'):
             if _version(path) == version + 1:
                 PredictionLog(path).cut(iteration)
-            else:
+            elif _version(path) > version:
                 path.unlink()
 
-    def drop_until(self, version: int) -> None:
-        """Delete what led to versions up to this one. Call on the main process alone."""
+    def drop_until(self, version: int, resumable: set[int]) -> None:
+        """Delete what led to versions up to this one. Call on the main process alone.
+
+        A run that goes on from a checkpoint of version v makes v + 1 again, for which it needs
+        what was noted before the checkpoint.
+
+        Args:
+            version: the current one.
+            resumable: versions of the checkpoints on disk.
+        """
         for path in self.folder.glob('*.log'):
-            if _version(path) <= version:
+            if _version(path) <= version and _version(path) - 1 not in resumable:
                 path.unlink()
 
     def sync(self) -> None:
