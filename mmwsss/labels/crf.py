@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from .permutohedral import PermutohedralLattice
-
-UNKNOWN = 255
+from .refinement import checked_image, refine_labels, refine_probabilities
 
 
 @dataclass(frozen=True)
@@ -88,61 +87,21 @@ def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
         raise ValueError(f'no CRF backend {backend!r}; there are {sorted(_BACKENDS)}')
     given_tensor = isinstance(unary, Tensor)
     unary = torch.as_tensor(unary)
-    image = _checked_image(image, unary)
-    infer = _BACKENDS[backend]
+    image = checked_image(image, unary)
+
+    def infer(probabilities_khw: Tensor) -> Tensor:
+        energy = -probabilities_khw.clamp(1e-5, 1).log()
+        return _BACKENDS[backend](image, energy, settings)
+
     with torch.no_grad():
         if unary.is_floating_point():
-            result = _refine_probabilities(image, unary, settings, min_probability, infer)
+            result = refine_probabilities(unary, min_probability, infer)
+        elif not 0 < label_probability < 1:
+            raise ValueError('label_probability must lie between 1/K (K classes carried) and 1, '
+                             f'got {label_probability}')
         else:
-            result = _refine_labels(image, unary, settings, classes, label_probability, infer)
+            result = refine_labels(unary, classes, label_probability, infer)
     return result if given_tensor else result.numpy()
-
-
-def _refine_probabilities(image, probabilities, settings, min_probability, infer) -> Tensor:
-    if not (probabilities.ndim == 3 and (probabilities >= 0).all()
-            and torch.isfinite(probabilities).all()):
-        raise ValueError('class probabilities must be (C, H, W), finite and ≥ 0, got '
-                         f'{tuple(probabilities.shape)}; apply the softmax to logits first')
-    carried = probabilities.flatten(1).amax(dim=1) >= min_probability
-    carried[probabilities.argmax(dim=0).unique()] = True
-    energy = -probabilities[carried].float().clamp(1e-5, 1).log()
-    marginals = torch.zeros_like(probabilities, dtype=torch.float32)
-    marginals[carried] = infer(image, energy, settings)
-    return marginals
-
-
-def _refine_labels(image, labels, settings, classes, label_probability, infer) -> Tensor:
-    if labels.ndim != 2:
-        raise ValueError(f'a label map must be (H, W), got {tuple(labels.shape)}')
-    labels = labels.long()
-    present = [int(label) for label in labels.unique() if label != UNKNOWN]
-    carried = sorted({int(label) for label in (present if classes is None else classes)})
-    if not set(present) <= set(carried) or not all(0 <= label < UNKNOWN for label in carried):
-        raise ValueError(f'labels {present} must lie in the classes carried ({carried}), '
-                         f'which are 0…{UNKNOWN - 1}')
-    if not carried:
-        return labels.to(torch.uint8)
-    if len(carried) == 1:
-        return torch.full_like(labels, carried[0], dtype=torch.uint8)
-    if not 1 / len(carried) < label_probability < 1:
-        raise ValueError(f'label_probability must lie between 1/{len(carried)} (carried classes) '
-                         f'and 1, got {label_probability}')
-    carried = torch.tensor(carried, device=labels.device)
-    probabilities = torch.where(labels == carried[:, None, None], label_probability,
-                                (1 - label_probability) / (len(carried) - 1))
-    probabilities[:, labels == UNKNOWN] = 1 / len(carried)
-    return carried[infer(image, -probabilities.log(), settings).argmax(dim=0)].to(torch.uint8)
-
-
-def _checked_image(image, unary: Tensor) -> Tensor:
-    """(H, W, 3) uint8 on the device of ``unary``, or a ValueError."""
-    image = torch.as_tensor(image)
-    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f'image must be uint8 (H, W, 3), got {image.dtype} {tuple(image.shape)}')
-    if image.shape[:2] != unary.shape[-2:]:
-        raise ValueError(f'image is {tuple(image.shape[:2])} (H, W) but what to refine is '
-                         f'{tuple(unary.shape[-2:])}; resize one to the other first')
-    return image.to(unary.device)
 
 
 def _infer_torch(image: Tensor, energy: Tensor, settings: CRFSettings) -> Tensor:

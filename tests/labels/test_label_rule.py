@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmwsss.labels import CRFRefiner, LabelRule, dense_crf
+from mmwsss.labels import LabelRule, build_refiner, dense_crf
 
 
 @pytest.mark.parametrize('kwargs, message', [
@@ -55,17 +55,17 @@ def test_refine_is_applied_to_both_maps_of_two_thresholds():
 ])
 def test_bad_crfs_are_refused(config, message):
     with pytest.raises(ValueError, match=message):
-        CRFRefiner.build(config)
+        build_refiner(config)
 
 
 def test_a_crf_does_what_its_settings_say():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
     labels = torch.from_numpy(rng.choice([0, 4], (12, 15)).astype(np.uint8))
-    assert CRFRefiner.build(None) is None
+    assert build_refiner(None) is None
     for config in ('irn', dict(preset='deeplab', iterations=2)):
-        crf = CRFRefiner.build(config)
+        crf = build_refiner(config)
         want = dense_crf(image, labels, crf.crf, classes=[0, 4, 5])
         assert torch.equal(crf(image, labels, [0, 4, 5]), want)
     assert crf.settings()['iterations'] == 2 and crf.settings()['bilateral_xy'] == 67
-    assert CRFRefiner.build(crf) is crf
+    assert build_refiner(crf) is crf
