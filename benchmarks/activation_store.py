@@ -134,8 +134,8 @@ def add_image(model, data: dict, masks: Path, stores: dict, forms: dict) -> None
     inputs = model.data_preprocessor(
         dict(inputs=[data['inputs']], data_samples=[sample]), False)['inputs']
     stride = next(iter(stores.values())).stride
-    full, coarse = (normalize_maps(maps[0, classes]) for maps in maps_at(
-        model, inputs, (1, stride)))
+    full, coarse = (maps[0, classes] for maps in maps_at(model, inputs, (1, stride)))
+    full, coarse = normalize_maps(full), normalize_maps(coarse, full)  # as CAMClassifier does
     full_bytes, coarse_bytes = (4 * maps.numel() for maps in (full, coarse))
     forms[PUBLISHED].add(full, classes, truth, full_bytes)
     forms[COARSE.format(stride=stride)].add(

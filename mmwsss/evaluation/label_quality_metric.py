@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from mmwsss.labels.palette_png import decode_labels
 
 from .label_quality import ThresholdCurve, count_labels, label_quality
+from .map_sizes import covered_size
 
 MISSING = ('error', 'skip')
 
@@ -131,16 +132,7 @@ def _maps(sample: dict, size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
     """Maps at the size of the mask, in [0, 1], and their label ids."""
     maps = sample['activations'].float()
     if len(maps) and maps.shape[1:] != size:
-        covered = _covered_size(maps.shape[1:], size)
+        covered = covered_size(maps.shape[1:], size) or size
         maps = interpolate(maps[None], size=covered, mode='bilinear')[0, :, :size[0], :size[1]]
     maps = maps.clamp(0, 1).cpu().numpy() if len(maps) else np.zeros((0, *size))
     return maps, [int(label) + 1 for label in sample['activation_classes']]
-
-
-def _covered_size(map_size: Sequence[int], size: tuple[int, int]) -> tuple[int, int]:
-    """What maps of stride 2, 4, 8 or 16 cover, as :meth:`ActivationStore.read` has it: a map of
-    ceil(H / 4) rows reaches over the image's edge. Maps of any other size cover the image."""
-    for stride in (2, 4, 8, 16):
-        if all(-(-length // stride) == cells for length, cells in zip(size, map_size)):
-            return tuple(cells * stride for cells in map_size)
-    return size

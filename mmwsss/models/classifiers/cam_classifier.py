@@ -15,13 +15,7 @@ from torch import Tensor
 from mmwsss.models.equal_shapes import equal_shapes
 from mmwsss.models.weights_digest import weights_digest
 
-from .multi_scale_cams import (
-    activation_size,
-    check_cam_cfg,
-    covered_size,
-    normalize_maps,
-    resize_and_cut,
-)
+from .multi_scale_cams import check_cam_cfg, normalize_maps, scaled_size, sum_over_scales
 
 
 @MODELS.register_module()
@@ -34,7 +28,8 @@ class CAMClassifier(ImageClassifier):
     Extracting maps is a test loop: with ``test_cam`` each test sample comes back with
     ``activations`` (K, h, w), values 0 to 1, and ``activation_classes`` (K,), which
     :class:`ActivationWriter` stores. Images of a batch run together where their shapes are equal
-    and one after the other where not; nothing is padded.
+    and one after the other where not; nothing is padded. Maps are divided by their maximum at the
+    size of the image.
 
     Args:
         backbone (dict): returns a feature map or several, of which the last is used.
@@ -75,7 +70,7 @@ class CAMClassifier(ImageClassifier):
 
     def maps_source(self) -> dict:
         """What maps of ``test_cam`` depend on: a fingerprint of all weights, and the settings."""
-        return dict(weights=weights_digest(self), **(self.test_cam or {}))
+        return dict(weights=weights_digest(self), maximum='full size', **(self.test_cam or {}))
 
     @torch.no_grad()
     def cams(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:
@@ -105,15 +100,17 @@ class CAMClassifier(ImageClassifier):
             tuple[Tensor, Tensor]: maps (B, C, h, w), >= 0, not normalised; class scores (B, C)
             before the sigmoid, of the image at its own size and not mirrored.
         """
-        image_size = inputs.shape[-2:]
-        map_size = activation_size(image_size, stride)
-        maps, logits = 0, None
+        maps, logits = self._cams_by_scale(inputs, scales, flip)
+        return sum_over_scales(maps, scales, inputs.shape[-2:], stride), logits
+
+    @torch.no_grad()
+    def _cams_by_scale(self, inputs: Tensor, scales: Sequence[float],
+                       flip: bool) -> Tuple[List[Tensor], Tensor]:
+        """Maps (B, C, ., .) at each scale's own size, none mirrored, and class scores (B, C)."""
+        maps, logits = [], None
         for scale in scales:
             feats = self._feats_at(inputs, scale, flip)
-            covered = covered_size(
-                image_size, _scaled_size(image_size, scale), feats.shape[-2:], stride)
-            maps = maps + resize_and_cut(
-                _unflipped_sum(self.cams(feats).float(), flip), covered, map_size)
+            maps.append(_unflipped_sum(self.cams(feats).float(), flip))
             if scale == 1:
                 logits = self.head(feats[:len(inputs)])
         if logits is None:
@@ -123,7 +120,7 @@ class CAMClassifier(ImageClassifier):
     def _feats_at(self, inputs: Tensor, scale: float, flip: bool) -> Tensor:
         """Last feature map of the scaled images, and after them of their mirror images."""
         if scale != 1:
-            size = _scaled_size(inputs.shape[-2:], scale)
+            size = scaled_size(inputs.shape[-2:], scale)
             inputs = F.interpolate(inputs, size, mode='bicubic', antialias=True)
         views = torch.cat([inputs, inputs.flip(-1)]) if flip else inputs
         # A CPU is faster with one after the other (its caches hold more of it), in less memory.
@@ -163,12 +160,14 @@ class CAMClassifier(ImageClassifier):
         """
         if cam is None:
             return super().predict(inputs, data_samples)
-        settings = {key: value for key, value in cam.items() if key != 'classes'}
-        maps, logits = self.multi_scale_cams(inputs, **settings)
+        maps, logits = self._cams_by_scale(inputs, cam['scales'], cam['flip'])
         samples = self.head.predict_by_logits(logits, data_samples)
-        for sample, maps_chw in zip(samples, maps):
+        for i, sample in enumerate(samples):
             classes = self._classes_of(sample, cam['classes'])
-            sample.set_field(normalize_maps(maps_chw[classes]), 'activations')
+            coarse, full = (
+                sum_over_scales([part[i:i + 1, classes] for part in maps], cam['scales'],
+                                inputs.shape[-2:], stride)[0] for stride in (cam['stride'], 1))
+            sample.set_field(normalize_maps(coarse, full), 'activations')
             sample.set_field(classes, 'activation_classes')
         return samples
 
@@ -177,10 +176,6 @@ class CAMClassifier(ImageClassifier):
         if source == 'predicted':
             return sample.pred_label
         return self.head.targets([sample])[0].nonzero()[:, 0].to(sample.pred_label.device)
-
-
-def _scaled_size(size: Sequence[int], scale: float) -> List[int]:
-    return [max(1, round(scale * length)) for length in size]
 
 
 def _unflipped_sum(maps: Tensor, flip: bool) -> Tensor:

@@ -3,7 +3,7 @@
 Shape letters: H, W image size, h, w map size, K classes.
 """
 import math
-from typing import Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -50,15 +50,44 @@ def output_stride(input_size: Sequence[int], map_size: Sequence[int]) -> int:
 
 
 def resize_and_cut(maps: Tensor, covered: Sequence[int], size: Sequence[int]) -> Tensor:
-    """Maps (B, C, ., .) -> over ``covered`` -> the first ``size``; gaps get the nearest value."""
+    """Maps (B, C, ., .) -> over ``covered`` -> the first ``size``; gaps get the nearest value.
+    C may be 0."""
+    if maps.shape[1] == 0:
+        return maps.new_zeros(*maps.shape[:2], *size)
     maps = F.interpolate(maps, covered, mode='bilinear')[..., :size[0], :size[1]]
     lacking = [want - have for want, have in zip(size, maps.shape[-2:])]
     return F.pad(maps, (0, lacking[1], 0, lacking[0]), mode='replicate') if any(lacking) else maps
 
 
-def normalize_maps(maps: Tensor, eps: float = 1e-5) -> Tensor:
-    """Each map over its maximum: (K, h, w), values >= 0 -> values 0 to 1; K may be 0."""
-    return maps / (maps.amax(dim=(1, 2), keepdim=True) + eps)
+def sum_over_scales(maps: Sequence[Tensor], scales: Sequence[float], image_size: Sequence[int],
+                    stride: int) -> Tensor:
+    """Maps (B, K, ., .) of an image at several scales -> their sum (B, K, h, w) at ``stride``."""
+    total = 0
+    for scale, part in zip(scales, maps):
+        covered = covered_size(
+            image_size, scaled_size(image_size, scale), part.shape[-2:], stride)
+        total = total + resize_and_cut(part, covered, activation_size(image_size, stride))
+    return total
+
+
+def scaled_size(image_size: Sequence[int], scale: float) -> List[int]:
+    """Size of an image scaled by a factor."""
+    return [max(1, round(scale * length)) for length in image_size]
+
+
+def normalize_maps(maps: Tensor, full_size: Optional[Tensor] = None, eps: float = 1e-5) -> Tensor:
+    """Each map over its maximum: (K, h, w), values >= 0 -> values 0 to 1; K may be 0.
+
+    Args:
+        maps (Tensor): (K, h, w).
+        full_size (Tensor, optional): (K, H, W), the same maps at the size of the image, whose
+            maximum counts: coarse maps miss the peak by about 1 %, each by another amount.
+        eps (float): added to the maximum.
+    """
+    if not len(maps):
+        return maps
+    highest = (maps if full_size is None else full_size).amax(dim=(1, 2), keepdim=True)
+    return (maps / (highest + eps)).clamp(max=1)
 
 
 def check_cam_cfg(scales: Sequence[float] = (1.0, 0.5, 1.5, 2.0),

@@ -56,12 +56,13 @@ def test_maps_equal_the_slow_way(scales, flip):
     out, = model.test_step(dict(inputs=inputs, data_samples=[sample(0, 2)]))
     normalized = (inputs[0].flip(0)[None].float() - 120) / 60
     with torch.no_grad():
-        maps = slow_maps(model, normalized, scales, flip)[0]
+        maps, full = (slow_maps(model, normalized, scales, flip, stride)[0] for stride in (4, 1))
         scores = model(normalized).sigmoid()[0]
     assert out.activations.shape == (2, 13, 17)
     assert out.activation_classes.tolist() == [0, 2]
-    for mine, expected in zip(out.activations, maps[[0, 2]]):
-        torch.testing.assert_close(mine, expected / (expected.max() + 1e-5))
+    assert full.shape == (3, 50, 66)
+    for mine, expected, whole in zip(out.activations, maps[[0, 2]], full[[0, 2]]):
+        torch.testing.assert_close(mine, (expected / (whole.max() + 1e-5)).clamp(max=1))
     torch.testing.assert_close(out.pred_score, scores)
 
 
