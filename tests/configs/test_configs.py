@@ -16,7 +16,7 @@ from tests.configs.shrink import CROP, class_names, model_config, small_model_co
 from tests.paths import ROOT
 
 FOLDER = ROOT / 'configs'
-CLASSIFIERS = ('recam', 'gcn_cam')  # see test_cls_configs.py
+CLASSIFIERS = ('recam', 'gcn_cam', 'pgnn')  # see test_cls_configs.py, test_pgnn_configs.py
 PSEUDO_LABELS = ('irn', )  # see test_irn_configs.py
 NAMES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob('[!_]*/*.py')
                if path.parent.name not in CLASSIFIERS + PSEUDO_LABELS)

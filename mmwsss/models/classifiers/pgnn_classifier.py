@@ -17,6 +17,13 @@ class PGNNClassifier(CAMClassifier):
     predicted (see :class:`EmbeddingLeak`).
     """
 
+    def maps_source(self) -> dict:
+        """See :meth:`CAMClassifier.maps_source`; and how groups are made."""
+        groups = dict(inference=self.head.inference)
+        if self.head.inference == 'group':
+            groups.update(group_size=self.head.group_size, groupings=self.head.groupings)
+        return dict(**super().maps_source(), **groups)
+
     def predict(self,
                 inputs: Tensor,
                 data_samples: Optional[List[DataSample]] = None,

@@ -1,0 +1,14 @@
+# The literal reading: class embedding on all patches, nodes spread over their patches, average pooling,
+# maps made in groups, lambda as printed with l_c a mean.
+_base_ = './pgnn_r101_voc.py'
+model = dict(head=dict(
+    pooling='gap', inference='group', remask=False, loss_sc=dict(scale=1.0),
+    graph=dict(class_embedding='all', fusion='broadcast', zero_init=False)))
+custom_hooks = [
+    dict(type='PreflightHook'),
+    dict(type='ExactResumeHook'),
+    dict(type='AttentionMemoryHook'),
+    dict(type='SiblingNodesHook'),
+]
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/pgnn_r101_paper_voc/activations'))
+test_evaluator = dict(out='work_dirs/pgnn_r101_paper_voc/activations')

@@ -1,0 +1,5 @@
+# Table 6: lambda = (0.8, 1, 1, 1).
+_base_ = './pgnn_vgg16_voc.py'
+model = dict(head=dict(loss_sc=dict(weights=(0.8, 1, 1, 1))))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/pgnn_vgg16_lambda_08_1_1_1_voc/activations'))
+test_evaluator = dict(out='work_dirs/pgnn_vgg16_lambda_08_1_1_1_voc/activations')
