@@ -3,6 +3,7 @@
 
     python tools/test.py CONFIG CHECKPOINT
     python tools/test.py CONFIG CHECKPOINT --tta             multi-scale and flipped
+    python tools/test.py CONFIG CHECKPOINT --crf             with a dense CRF
     python tools/test.py CONFIG CHECKPOINT --out DIR         also write the label maps as PNGs
     python tools/test.py CONFIG CHECKPOINT --show-dir DIR    also paint them over the images
     tools/dist_test.sh CONFIG CHECKPOINT GPUS
@@ -33,6 +34,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--wait-time', type=float, default=2, help='seconds an image is shown')
     parser.add_argument('--tta', action='store_true', help='test time augmentation')
     parser.add_argument(
+        '--crf', nargs='?', const='config', choices=['deeplab', 'irn', 'pixel_adaptive', 'config'],
+        help='refine the predictions along the colours of the image: dense CRF with the '
+             "parameters of a preset, or pixel-adaptive averaging; default: the config's "
+             "crf_model, else 'deeplab'")
+    parser.add_argument(
+        '--crf-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+        help='iterations=5 and other parameters of the preset; backend=pydensecrf2; '
+             'min_probability, scores (see SegCRFModel)')
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override config entries')
     parser.add_argument(
@@ -57,6 +67,8 @@ def build_config(args: argparse.Namespace):
         show(cfg, args)
     if args.tta:
         use_tta(cfg)
+    if args.crf or args.crf_options:
+        refine_predictions(cfg, args)
     if args.out is not None:
         write_label_maps(cfg, args.out)
     return cfg
@@ -81,6 +93,15 @@ def use_tta(cfg) -> None:
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.tta_model.module = cfg.model
     cfg.model = cfg.tta_model
+
+
+def refine_predictions(cfg, args: argparse.Namespace) -> None:
+    from mmwsss.models.segmentors import use_crf
+    options = dict(args.crf_options)
+    of_model = {key: options.pop(key) for key in ('min_probability', 'scores') if key in options}
+    if args.crf not in (None, 'config'):
+        options['preset'] = args.crf
+    use_crf(cfg, options, of_model)
 
 
 def write_label_maps(cfg, folder: str) -> None:

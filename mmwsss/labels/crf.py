@@ -58,7 +58,7 @@ def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
     """Refine class probabilities, or a label map, along the colours of an image.
 
     Args:
-        image: (H, W, 3) uint8; RGB or BGR, the result is the same.
+        image: (H, W, 3) uint8; RGB or BGR (the lattice is not quite the same for both).
         unary: what to refine. Floating (C, H, W): class probabilities, whose −log is the unary
             energy (clipped at 1e-5). Integer or bool (H, W): a label map; 255 is "unknown" (all
             carried classes alike). NumPy arrays or tensors; a tensor's device does the work.
@@ -90,6 +90,8 @@ def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
     image = checked_image(image, unary)
 
     def infer(probabilities_khw: Tensor) -> Tensor:
+        if len(probabilities_khw) == 1:
+            return torch.ones_like(probabilities_khw)
         energy = -probabilities_khw.clamp(1e-5, 1).log()
         return _BACKENDS[backend](image, energy, settings)
 

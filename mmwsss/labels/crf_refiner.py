@@ -57,6 +57,11 @@ class CRFRefiner:
         return dense_crf(image, labels, self.crf, classes=classes, backend=self.backend,
                          label_probability=self.label_probability)
 
+    def probabilities(self, image, probabilities: Tensor, min_probability: float) -> Tensor:
+        """Refined class probabilities (C, H, W) of one image; see :func:`dense_crf`."""
+        return dense_crf(image, probabilities, self.crf, backend=self.backend,
+                         min_probability=min_probability)
+
 
 class PixelAdaptiveRefiner:
     """Refines label maps by :func:`pixel_adaptive_refine` with fixed settings.
@@ -82,6 +87,11 @@ class PixelAdaptiveRefiner:
     def __call__(self, image, labels: Tensor, classes: Sequence[int]) -> Tensor:
         """Refined labels of one image; as :class:`CRFRefiner`."""
         return pixel_adaptive_refine(image, labels, self.values, classes=classes)
+
+    def probabilities(self, image, probabilities: Tensor, min_probability: float) -> Tensor:
+        """Refined class probabilities of one image; as :class:`CRFRefiner`."""
+        return pixel_adaptive_refine(image, probabilities, self.values,
+                                     min_probability=min_probability)
 
 
 Refiner = CRFRefiner | PixelAdaptiveRefiner

@@ -127,6 +127,17 @@ def test_test_writes_metrics_label_maps_and_paintings(place, whole):
     assert list((place / 'test').glob('*/*.json'))
 
 
+def test_a_crf_runs_in_the_test_loop_and_leaves_no_logits(place, whole):
+    log = run(sys.executable, TEST, place / 'whole.py', whole[0] / 'iter_10.pth', '--crf', 'irn',
+              '--crf-options', 'min_probability=0', 'iterations=3', '--work-dir', place / 'crf',
+              '--out', place / 'crf_maps', cwd=place)
+    assert 'mIoU' in log and 'missing keys' not in log and 'unexpected key' not in log
+    used = (place / 'crf/whole.py').read_text()
+    assert "type='SegCRFModel'" in used and "preset='irn'" in used and 'iterations=3' in used
+    assert not [p for p in (place / 'crf').rglob('*') if p.suffix in ('.npy', '.npz', '.pth')]
+    assert len(list((place / 'crf_maps').glob('*.png'))) == 6
+
+
 def test_tta(place, whole):
     extra = """
 tta_model = dict(type='SegTTAModel')
@@ -137,9 +148,10 @@ tta_pipeline = [dict(type='LoadImageFromFile'), dict(
         [dict(type='LoadSegLabels')], [dict(type='PackSegInputs')]])]
 """
     config = tiny.write_config(place, place / 'data', name='tta.py', extra=extra)
-    log = run(sys.executable, TEST, config, whole[0] / 'iter_10.pth', '--tta',
-              '--work-dir', place / 'tta', cwd=place)
-    assert 'mIoU' in log
+    for options in ([], ['--crf']):
+        log = run(sys.executable, TEST, config, whole[0] / 'iter_10.pth', '--tta', *options,
+                  '--work-dir', place / 'tta', cwd=place)
+        assert 'mIoU' in log
 
 
 def free_port() -> str:
