@@ -218,8 +218,10 @@ def dead_worker(bench: Bench) -> Row:
         os.kill(int(children.split()[0]), signal.SIGKILL)
         problem = job.wait()
         lost, again, same = bench.judge(source, work_dir)
-        row.add(lost if 'worker' in problem else [f'no word of the worker: {problem}'], again,
-                same, 'the run stops and says so; the next goes on by itself')
+        # torch names the worker, or the connection to it that broke while a batch came through
+        told = re.search('worker|Connection|EOF', problem)
+        row.add(lost if told else [f'no error about the worker: {problem}'], again, same,
+                'the run stops with an error; the next goes on by itself')
     return row
 
 
@@ -283,8 +285,6 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         rows = run(Path(folder), args)
-    if args.write:
-        write_table(Path(args.write), rows)
     bad = [row.fault for row in rows if not row.good]
     print(f'bad: {", ".join(bad)}' if bad else 'all as it should be')
     return int(bool(bad))
@@ -294,16 +294,23 @@ def run(folder: Path, args) -> list[Row]:
     bench = Bench(folder, args.seed)
     numbers = (5, 1, 1) if args.quick else (args.kills, 10, 4)
     rows = []
+
+    def done():
+        print(f'{rows[-1].cells()}', file=sys.stderr, flush=True)
+        if args.write:
+            write_table(Path(args.write), rows)
+
     for fault in all_faults(bench, *numbers):
         name = fault.__code__.co_names[0] + str(fault.__code__.co_consts)
         if args.only in name:
             rows.append(fault())
-            print(f'{rows[-1].cells()}', file=sys.stderr, flush=True)
+            done()
     if args.only in 'malicious files':
         for fault, problem in malicious_files(folder):
             rows.append(Row(fault))
             rows[-1].add([problem] if problem else [], '', True,
                          'refused with a message; no code ran, nothing was written outside')
+            done()
     print(machine_report('cpu'))
     print_table('Faults', HEADER, [row.cells() for row in rows])
     return rows

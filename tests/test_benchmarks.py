@@ -39,6 +39,28 @@ def table_rows(text: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
+def test_pgnn_step_beside_the_plain_classifier():
+    text = run_quick('pgnn_step.py')
+    assert text.count('(equal within') == 4 and 'NOT equal' not in text
+    rows = {row[0]: row for row in table_rows(text)}
+    names = ['plain classifier', 'patch graph', 'patch graph + SC loss', 'S 2', 'S 8', 'N 1',
+             'N 12']
+    assert set(names) <= set(rows)
+    assert all(NUMBER.search(cell) for name in names for cell in rows[name][1:])
+
+
+@pytest.mark.slow
+def test_cost_of_label_updates():
+    rows = {row[0]: row for row in table_rows(run_quick('mutual_complement.py'))}
+    updates = ['copy the originals (once)', 'update, predictions changed',
+               'update, predictions unchanged']
+    shares = ['no updates', "source='online'", "source='inference'"]
+    assert {*updates, *shares} <= set(rows)
+    assert all(NUMBER.search(cell) for name in updates for cell in rows[name][1:])
+    assert all(NUMBER.search(rows[name][1]) for name in shares)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('name, tables, checks, names', [
     ('grm_layer.py', 4, 22, ["mode='reference'", 'literal, 1x1 convolution',
                              'bilinear, coarse nodes (default)', 'mmseg: NL']),

@@ -1,4 +1,4 @@
-"""A training run with the memory: what samples get, when, and after a stop."""
+"""Training with the memory: what samples get, when, and after a stop; testing with siblings."""
 import copy
 import itertools
 import json
@@ -15,6 +15,7 @@ import mmwsss  # noqa: F401
 from mmwsss.datasets.crop_geometry import META_KEYS, CropGeometry
 from mmwsss.datasets.image_labels import ImageLabels
 from mmwsss.engine.attention_memory import AttentionMemory
+from mmwsss.labels import ActivationStore
 
 LABELS = [[0], [0, 1], [1], [0], [1], [0], [1], [0, 1]]
 NAMES = itertools.count()
@@ -156,3 +157,40 @@ def test_what_is_missing_is_said(data_root, tmp_path):
             'sample_idx', 'img_path')})
     with pytest.raises(ValueError, match='at least 1'):
         run(data_root, tmp_path, **{'custom_hooks.1.keep': 0})
+
+
+@pytest.mark.parametrize('embedding', ['none', 'all'])
+def test_maps_in_groups(data_root, tmp_path, embedding):
+    """The hook's bank gives what a batch of the group would."""
+    pipeline = [dict(type='LoadAnyImage'),
+                dict(type='PackInputs', meta_keys=('img_path', 'image_id', 'ori_shape'))]
+    loader = dict(
+        batch_size=3, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(type='ImageLabelDataset', label_file='labels.json', test_mode=True,
+                     data_root=str(data_root), pipeline=pipeline, indices=3))
+    runner = Runner.from_cfg(config(data_root, tmp_path, **{
+        'model.head.inference': 'group', 'model.head.graph.class_embedding': embedding,
+        'model.head.graph.zero_init': False,
+        'model.test_cam': dict(scales=(1.0, ), flip=True), 'test_dataloader': loader,
+        'test_cfg': dict(type='TestLoop'), 'custom_hooks': [dict(type='SiblingNodesHook')],
+        'test_evaluator': dict(type='ActivationWriter', out=str(tmp_path / 'maps'))}))
+    assert runner.test()['activations/images'] == 3
+    model = runner.model.eval()
+    assert sorted(model.head.bank.nodes) == [f'i{i}' for i in range(len(LABELS))]
+    classes, maps, _ = ActivationStore(tmp_path / 'maps').read_stored('i1')
+    assert classes == [0, 1]
+    # class 1 of image i1 with one sibling, by hand
+    sibling, = model.head.bank.choose('i1', 1, 1, 0)
+    pixels = [torch.from_numpy(np.asarray(Image.open(data_root / f'{name}.png')).transpose(
+        2, 0, 1).copy()).flip(0) for name in ('i1', sibling)]
+    with torch.no_grad():
+        batch = model.data_preprocessor(dict(inputs=pixels), False)['inputs']
+        total = 0
+        for mirrored in (False, True):
+            own = batch[:1].flip(-1) if mirrored else batch[:1]
+            x = model.head.last_map(model.extract_feat(torch.cat([own, batch[1:]])))
+            patches = model.head.patches_of(x, None, [1, 1])
+            cam = model.head.class_maps(x, patches, 2)[:1, 1:2].relu()
+            total = total + (cam.flip(-1) if mirrored else cam)
+        total = torch.nn.functional.interpolate(total, (12, 16), mode='bilinear')[0, 0, :10, :14]
+    torch.testing.assert_close(maps[1], total / (total.max() + 1e-5), atol=0.01, rtol=0)
