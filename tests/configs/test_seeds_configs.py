@@ -57,7 +57,7 @@ def test_reads_and_writes_where_its_name_says(name):
 @pytest.mark.parametrize('name', NAMES)
 def test_takes_the_maps_that_a_classifier_config_writes(name):
     _, stem, kind = load(f'irn/{name}').model.store.split('/')
-    found, = [path for path in FOLDER.glob(f'*/{stem}.py')]
+    found, = list(FOLDER.glob(f'*/{stem}.py'))
     classifier = Config.fromfile(found)
     assert kind == 'activations'
     assert classifier.test_evaluator.out == load(f'irn/{name}').model.store
@@ -70,5 +70,5 @@ def test_takes_the_maps_that_a_classifier_config_writes(name):
 def test_the_boundary_network_walks_the_maps_that_the_seeds_come_from():
     for name in NAMES:
         data = name[len('seeds_'):-len('.py')]
-        partner, = [path for path in (FOLDER / 'irn').glob(f'irn_*_{data}.py')]
+        partner, = list((FOLDER / 'irn').glob(f'irn_*_{data}.py'))
         assert Config.fromfile(partner).model.walk.store == load(f'irn/{name}').model.store
