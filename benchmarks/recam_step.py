@@ -160,7 +160,7 @@ def compare(batch: int, classes: int, channels: int, side: int, args: argparse.N
     title = (f'C {classes}, D {channels}, {side}x{side}: one (B, C, D, N) tensor of B {batch} is '
              f'{batch * literal_bytes / 1e6:.0f} MB')
     if small < batch:
-        title += f'; the literal form fits with B {small}'
+        title += f'; the literal form is run with B {small}'
         scaled = extra[LITERAL] * batch / small
         shape = Shape(batch, classes, channels, side, args.device)
         extra = shape.extra_bytes((OURS, ))
