@@ -10,7 +10,7 @@ test_evaluator = [
         type='LabelWriter',
         out='work_dirs/seeds_voc/labels',
         rule=dict(kind='two_thresholds', foreground=0.35, background=0.10, normalize='class'),
-        crf='irn'),
+        crf=dict(preset='irn')),
     dict(
         type='PseudoLabelQuality',
         prefix='maps',

@@ -11,7 +11,7 @@ test_evaluator = [
         type='LabelWriter',
         out='work_dirs/seeds_vocmini/labels',
         rule=dict(kind='two_thresholds', foreground=0.35, background=0.10, normalize='class'),
-        crf='irn'),
+        crf=dict(preset='irn')),
     dict(
         type='PseudoLabelQuality',
         prefix='maps',
