@@ -11,7 +11,8 @@ test_evaluator = [
     dict(
         type='LabelWriter',
         out='work_dirs/irn_effnetlite0_vocmini/labels',
-        rule=dict(kind='threshold', threshold=0.28)),
+        rule=dict(kind='threshold', threshold=0.75),
+        crf='irn'),
     dict(
         type='PseudoLabelQuality',
         masks='{{$MMWSSS_VOC_MINI:data/voc_mini/VOCdevkit/VOC2012}}/SegmentationClassAug',

@@ -20,7 +20,7 @@ DATA = {
     'grm/deeplabv2_r101_grm_coco.py': (
         'MMWSSS_COCO', 321,
         dict(images=['train2014', 'val2014'], labels=['PseudoLabels',
-                                                      'SegmentationClass/val2014']),
+                                                      'masks_val2014']),
         ['train.txt', 'val.txt']),
     'grm/deeplabv2_effnetlite0_aspp_vocmini.py': ('MMWSSS_VOC_MINI', 192, VOC_FOLDERS, VOC_LISTS),
     'grm/deeplabv2_r18_aspp_toy.py': ('MMWSSS_TOY', 96, VOC_FOLDERS, VOC_LISTS),

@@ -16,4 +16,4 @@ model = dict(
             type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/efficientnet_lite0.pth')),
     stem=None,
     pairs='all',
-    walk=dict(store='{{$MMWSSS_ACTIVATIONS:work_dirs/gcn-cam_effnetlite0_vocmini/activations}}'))
+    walk=dict(store='{{$MMWSSS_ACTIVATIONS:work_dirs/recam_effnetlite0_vocmini/activations}}'))
