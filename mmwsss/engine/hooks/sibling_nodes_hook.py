@@ -42,6 +42,7 @@ class SiblingNodesHook(Hook):
             return
         dataset = DATASETS.build(self._dataset_of(runner))
         shares: Dict[str, tuple] = {}
+        model.eval()  # the loop sets this mode only after its hooks
         for index in range(get_rank(), len(dataset), get_world_size()):
             sample = dataset[index]
             shares[sample['data_samples'].image_id] = self._nodes(model, sample)
