@@ -14,17 +14,17 @@ their error is the standard error over seeds.
 import argparse
 import json
 import math
-import re
 import sys
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Dict, List, Optional
 
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'mmwsss').is_dir():
     sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
+from _seed_tables import RUN_NAME, difference, spread  # noqa: E402
 
 from mmwsss.datasets.classes import VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
@@ -37,7 +37,6 @@ from mmwsss.evaluation.label_quality import (  # noqa: E402
 from mmwsss.labels import ActivationStore, LabelStore  # noqa: E402
 from mmwsss.labels.palette_png import decode_labels  # noqa: E402
 
-_RUN = re.compile(r'^(?P<name>.+)_s(?P<seed>\d+)$')
 RATES = ('iou', 'precision', 'recall')
 
 
@@ -119,25 +118,12 @@ def table(runs: Dict[str, Dict[int, dict]], control: str, chosen: List[int]) -> 
         rated = {seed: summary(rates, chosen, base.get(seed)) for seed, rates in seeds.items()}
         paired = [rated[seed]['miou'] - base[seed]['miou'] for seed in sorted(rated)
                   if seed in base]
-        cells = [_spread([row[key] for row in rated.values()]) for key in
+        cells = [spread([row[key] for row in rated.values()]) for key in
                  ('miou', 'precision', 'recall', 'recall_at', 'threshold', 'ignored', 'miou_all')]
-        difference = '' if name == control else _difference(paired)
-        rows.append(f'| {name} | {len(seeds)} | {cells[0]} | {difference} | '
+        change = '' if name == control else difference(paired)
+        rows.append(f'| {name} | {len(seeds)} | {cells[0]} | {change} | '
                     + ' | '.join(cells[1:]) + ' |')
     return rows
-
-
-def _spread(values: List[float]) -> str:
-    if any(math.isnan(value) for value in values):
-        return '-'
-    return f'{mean(values):.2f}' + (f' ± {stdev(values):.2f}' if len(values) > 1 else '')
-
-
-def _difference(values: List[float]) -> str:
-    if not values:
-        return 'no common seed'
-    error = f' ± {stdev(values) / math.sqrt(len(values)):.2f}' if len(values) > 1 else ''
-    return f'{mean(values):+.2f}{error} ({", ".join(f"{value:+.2f}" for value in values)})'
 
 
 def find_runs(root: Path) -> Dict[str, Dict[int, Path]]:
@@ -148,7 +134,7 @@ def find_runs(root: Path) -> Dict[str, Dict[int, Path]]:
     """
     runs: Dict[str, Dict[int, Path]] = {}
     for folder in sorted(root.iterdir()):
-        found = _RUN.match(folder.name)
+        found = RUN_NAME.match(folder.name)
         if found and folder.is_dir():
             runs.setdefault(found['name'], {})[int(found['seed'])] = folder
     if not runs:

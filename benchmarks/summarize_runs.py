@@ -9,13 +9,16 @@ the last validation of the newest log holds. Differences are taken between runs 
 their error is the standard error over seeds.
 """
 import argparse
-import math
 import re
+import sys
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Dict, List, Optional
 
-_RUN = re.compile(r'^(?P<name>.+)_s(?P<seed>\d+)$')
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from _seed_tables import RUN_NAME, difference, spread  # noqa: E402
+
 _ROW = re.compile(r'^\|\s*([^|]+?)\s*\|\s*([\d.]+|nan)\s*\|')
 Runs = Dict[str, Dict[int, Dict[str, float]]]
 
@@ -39,7 +42,7 @@ def read_runs(root: Path) -> Runs:
     """
     runs: Runs = {}
     for folder in sorted(root.iterdir()):
-        found = _RUN.match(folder.name)
+        found = RUN_NAME.match(folder.name)
         if not found or not folder.is_dir():
             continue
         logs = sorted(folder.glob('*/*.log'))
@@ -71,21 +74,10 @@ def table(runs: Runs, control: str, classes: Optional[List[str]]) -> List[str]:
         everything = [mean_iou(ious, None) for ious in seeds.values()]
         paired = [chosen[seed] - mean_iou(runs[control][seed], classes)
                   for seed in sorted(set(seeds) & set(runs[control]))]
-        rows.append(f'| {name} | {len(seeds)} | {_spread(everything)} | '
-                    f'{_spread(list(chosen.values()))} | '
-                    f'{"" if name == control else _difference(paired)} |')
+        rows.append(f'| {name} | {len(seeds)} | {spread(everything)} | '
+                    f'{spread(list(chosen.values()))} | '
+                    f'{"" if name == control else difference(paired)} |')
     return rows
-
-
-def _spread(values: List[float]) -> str:
-    return f'{mean(values):.2f}' + (f' ± {stdev(values):.2f}' if len(values) > 1 else '')
-
-
-def _difference(values: List[float]) -> str:
-    if not values:
-        return 'no common seed'
-    error = f' ± {stdev(values) / math.sqrt(len(values)):.2f}' if len(values) > 1 else ''
-    return f'{mean(values):+.2f}{error} ({", ".join(f"{v:+.2f}" for v in values)})'
 
 
 def main() -> None:
