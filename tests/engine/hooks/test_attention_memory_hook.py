@@ -14,6 +14,7 @@ from PIL import Image
 import mmwsss  # noqa: F401
 from mmwsss.datasets.crop_geometry import META_KEYS, CropGeometry
 from mmwsss.datasets.image_labels import ImageLabels
+from mmwsss.engine import use_safe_loading
 from mmwsss.engine.attention_memory import AttentionMemory
 from mmwsss.labels import ActivationStore
 
@@ -81,6 +82,7 @@ class Record(Hook):
 
 
 def run(*args, **kwargs):
+    use_safe_loading()  # as tools/train.py; mmengine 0.10.7 resumes only with it
     record = Record()
     runner = Runner.from_cfg(config(*args, **kwargs))
     runner.register_hook(record)
