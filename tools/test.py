@@ -127,6 +127,7 @@ def main() -> None:
     if cfg.load_from is None and any(True for _ in runner.model.parameters()):
         raise ValueError(f'{args.config}: this model has weights, so name their checkpoint file')
     runner.test()
+    launch.end_processes()
 
 
 if __name__ == '__main__':

@@ -104,6 +104,18 @@ def init_gloo(launcher: str, timeout: Optional[int] = None) -> None:
         dist.init_process_group('gloo', **kwargs)
 
 
+def end_processes() -> None:
+    """Leave torch.distributed together, after work that went well; nothing in a single process.
+
+    gloo's threads that are still running when Python ends abort the process now and then, and
+    torchrun then calls a finished run failed. Not after an error: the other ranks may wait
+    elsewhere.
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def is_first_process(launcher: str) -> bool:
     """Whether this is global rank 0, before torch.distributed has started."""
     rank = os.environ.get('SLURM_PROCID' if launcher == 'slurm' else 'RANK', '0')

@@ -1,6 +1,7 @@
 """Configs are found from anywhere and fitted to the machine."""
 import pytest
 import torch
+import torch.distributed as dist
 from mmengine.config import Config
 
 from mmwsss.engine import launch
@@ -103,3 +104,10 @@ def test_first_process(monkeypatch, launcher, env, first):
     for key, value in env.items():
         monkeypatch.setenv(key, value)
     assert launch.is_first_process(launcher) is first
+
+
+def test_processes_end_together(tmp_path):
+    launch.end_processes()  # nothing was started: nothing happens
+    dist.init_process_group('gloo', init_method=f'file://{tmp_path}/meet', rank=0, world_size=1)
+    launch.end_processes()
+    assert not dist.is_initialized()
