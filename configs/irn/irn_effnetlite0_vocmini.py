@@ -5,14 +5,17 @@ _base_ = [
     '../_base_/schedules/boundary_cpu.py',
     '../_base_/default_runtime.py',
 ]
-default_hooks = dict(checkpoint=dict(interval=120))
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=240, by_epoch=False)
+]
+train_cfg = dict(max_iters=240)
+default_hooks = dict(checkpoint=dict(interval=240))
 test_dataloader = dict(dataset=dict(skip_stored='work_dirs/irn_effnetlite0_vocmini/labels'))
 test_evaluator = [
     dict(
         type='LabelWriter',
         out='work_dirs/irn_effnetlite0_vocmini/labels',
-        rule=dict(kind='threshold', threshold=0.75),
-        crf='irn'),
+        rule=dict(kind='threshold', threshold=0.75)),
     dict(
         type='PseudoLabelQuality',
         masks='{{$MMWSSS_VOC_MINI:data/voc_mini/VOCdevkit/VOC2012}}/SegmentationClassAug',

@@ -11,7 +11,7 @@ test_evaluator = [
     dict(
         type='LabelWriter',
         out='work_dirs/seeds_vocmini/labels',
-        rule=dict(kind='two_thresholds', foreground=0.70, background=0.40, normalize='class'),
+        rule=dict(kind='two_thresholds', foreground=0.70, background=0.50, normalize='class'),
         crf=dict(preset='irn')),
     dict(
         type='PseudoLabelQuality',

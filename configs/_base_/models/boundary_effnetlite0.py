@@ -16,4 +16,7 @@ model = dict(
             type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/efficientnet_lite0.pth')),
     stem=None,
     pairs='all',
-    walk=dict(store='{{$MMWSSS_ACTIVATIONS:work_dirs/recam_effnetlite0_vocmini/activations}}'))
+    # Not the 256 steps of IRN, which were meant for images of 500 pixels (docs/results.md).
+    walk=dict(
+        steps=64,
+        store='{{$MMWSSS_ACTIVATIONS:work_dirs/recam_effnetlite0_vocmini/activations}}'))
