@@ -1,0 +1,14 @@
+# P-GNN on rendered scenes: its classifier, boundary network, DeepLabV2 whose labels are updated.
+_base_ = ['../_base_/pipelines/pgnn.py', '../_base_/pipelines/toy.py']
+title = 'P-GNN on the toy set'
+stages = dict(
+    classifier=dict(train='configs/pgnn/pgnn_r18_toy.py'),
+    maps=dict(test='configs/pgnn/pgnn_r18_toy.py'),
+    seeds=dict(test='configs/irn/seeds_toy.py'),
+    boundary=dict(
+        train='configs/irn/irn_r18_toy.py',
+        inputs=dict(start='{classifier.checkpoint}'),
+        options=dict(load_from='{start}')),
+    walk=dict(test='configs/irn/irn_r18_toy.py'),
+    segmentation=dict(train='configs/mc/deeplabv2_r18_mc_toy.py'),
+    test=dict(test='configs/mc/deeplabv2_r18_mc_toy.py'))

@@ -1,0 +1,15 @@
+# The baseline on rendered scenes: CAM, ReCAM, boundary network, DeepLabV2.
+_base_ = ['../_base_/pipelines/recam.py', '../_base_/pipelines/toy.py']
+title = 'ReCAM on the toy set'
+stages = dict(
+    classifier=dict(train='configs/recam/cam_r18_toy.py'),
+    recam=dict(train='configs/recam/recam_r18_toy.py'),
+    maps=dict(test='configs/recam/recam_r18_toy.py'),
+    seeds=dict(test='configs/irn/seeds_toy.py'),
+    boundary=dict(
+        train='configs/irn/irn_r18_toy.py',
+        inputs=dict(start='{classifier.checkpoint}'),
+        options=dict(load_from='{start}')),
+    walk=dict(test='configs/irn/irn_r18_toy.py'),
+    segmentation=dict(train='configs/grm/deeplabv2_r18_aspp_toy.py'),
+    test=dict(test='configs/grm/deeplabv2_r18_aspp_toy.py'))
