@@ -33,3 +33,6 @@ def _check_requirements() -> None:
 _check_requirements()
 
 from . import config_scopes, datasets, engine, evaluation, models  # noqa: E402,F401
+
+# mmseg.apis loads a checkpoint as soon as it has read the config that imports this package.
+engine.use_safe_loading()

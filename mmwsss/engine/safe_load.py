@@ -66,8 +66,8 @@ def use_safe_loading() -> None:
     """Let MMEngine load local checkpoint files through :func:`load_checkpoint_safely`.
 
     Registers it as MMEngine's loader of local files (``CheckpointLoader``), which initial weights,
-    ``load_from`` and resuming all use. Called by ``PreflightHook`` and the tools before anything
-    is loaded; calling it again changes nothing.
+    ``load_from`` and resuming all use. Importing the package calls it, and ``PreflightHook`` and
+    the tools again before anything is loaded; calling it again changes nothing.
     """
     CheckpointLoader.register_scheme(prefixes='', loader=load_from_file, force=True)
     CheckpointLoader.register_scheme(

@@ -75,7 +75,9 @@ class LoadSegLabels(BaseTransform):
     a CUDA assertion or a silently wrong loss.
 
     May stand after a resize of the image, as in test pipelines: labels keep their size, which is
-    compared with the image's as loaded.
+XX
+    An image that comes from no data set (``mmseg.apis``, which gives no ``seg_fields``) passes as
+    it is: there is nothing to compare a prediction with.
 
     Required keys: ``seg_map_path``, ``seg_fields``; ``ori_shape``, ``label_map``,
     ``reduce_zero_label``, ``num_classes`` (if present).
@@ -101,6 +103,8 @@ class LoadSegLabels(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         path = results.get('seg_map_path')
+        if path is None and 'seg_fields' not in results:
+            return results
         if path is None:
             raise ValueError(
                 f"{results.get('img_path')} has no label path: give the data set "

@@ -103,6 +103,12 @@ class ClassGraphBuffers(nn.Module):
                 f'class graph {str(self.source)!r} is missing: build it with '
                 'tools/build_class_graph.py, or load a checkpoint that holds it')
 
+    def widen(self, channels: int) -> None:
+        """Make the empty word vectors (M, ``channels``), before a checkpoint fills them."""
+        words_me = self.embeddings.detach().new_zeros(self.num_nodes, channels)
+        learned = isinstance(self.embeddings, nn.Parameter)
+        self.embeddings = nn.Parameter(words_me) if learned else words_me
+
     def log_coupling(self) -> None:
         """One line that says how much of a graph there is."""
         print_log(

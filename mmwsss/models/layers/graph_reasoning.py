@@ -116,6 +116,16 @@ class GraphReasoningMapping(BaseModule):
         self.graph.log_coupling()
         super().init_weights()
 
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """The empty place of a missing graph file takes the width that the checkpoint has."""
+        words = state_dict.get(f'{prefix}graph.embeddings')
+        if not self.graph.filled and words is not None:
+            channels = words.shape[-1]
+            if channels != self.graph.embedding_channels:
+                self.graph.widen(channels)
+                self.encoder.widen(channels)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
     def reason(self, x: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
         """
         Args:

@@ -34,6 +34,11 @@ class PublishedNodes(nn.Module):
         self.gcn2 = GraphConvolution(hidden_channels, out_channels)
         self.dropout = nn.Dropout(dropout)
 
+    def widen(self, embedding_channels: int) -> None:
+        """Take word vectors of another width; forgets the weights of the first convolution."""
+        old = self.gcn1
+        self.gcn1 = GraphConvolution(embedding_channels, old.out_channels).to(old.weight)
+
     def forward(self, words: Tensor, adjacency: Tensor) -> Tensor:
         """(M, E), (M, M) -> (M, S), values >= 0."""
         hidden_ms = self.gcn1(words, adjacency).relu()
@@ -79,6 +84,10 @@ class FixedNodes(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.gcn = ResidualGCN(channels, dropout)
 
+    def widen(self, embedding_channels: int) -> None:
+        """Take word vectors of another width; forgets the weights of their projection."""
+        self.embed = _projection(embedding_channels, self.embed)
+
     def forward(self, x: Tensor, words: Tensor, adjacency: Tensor) -> Tuple[Tensor, None]:
         """x (B, D, H, W) is not used; returns nodes (M, S) and no coarse logits."""
         return self.gcn(self.norm(self.embed(words)), adjacency), None
@@ -114,6 +123,10 @@ class GatheredNodes(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.gcn = ResidualGCN(channels, dropout)
 
+    def widen(self, embedding_channels: int) -> None:
+        """Take word vectors of another width; forgets the weights of their projection."""
+        self.embed = _projection(embedding_channels, self.embed)
+
     def forward(self, x: Tensor, words: Tensor,
                 adjacency: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
         """
@@ -131,3 +144,8 @@ class GatheredNodes(nn.Module):
         gathered_bms = share_bmn @ self.project(x).flatten(2).transpose(1, 2)
         nodes_bms = self.gcn(self.norm(gathered_bms + self.embed(words)), adjacency)
         return nodes_bms, logits if self.supervised else None
+
+
+def _projection(in_features: int, like: nn.Linear) -> nn.Linear:
+    """A new layer like one that has no bias, with other inputs."""
+    return nn.Linear(in_features, like.out_features, bias=False).to(like.weight)

@@ -266,6 +266,22 @@ def test_inference_needs_no_graph_file_and_training_refuses_without(tmp_path):
     torch.testing.assert_close(loaded(image()), trained(image()))
 
 
+@pytest.mark.parametrize('kwargs', [
+    dict(mode='reference'), dict(nodes='fixed'), dict(nodes='gathered'), dict(nodes='coarse'),
+    dict(nodes='coarse', embeddings='learned')], ids=str)
+def test_a_missing_graph_file_takes_the_width_of_the_checkpoint(tmp_path, kwargs):
+    """Word vectors of own graphs are as wide as they like; the config need not say it."""
+    path = tmp_path / 'own.npz'
+    small_graph().save(path)
+    trained = build(graph=str(path), **kwargs)
+    path.unlink()
+    loaded = build(seed=5, graph=str(path), **kwargs)
+    assert loaded.graph.embedding_channels == 300 != trained.graph.embedding_channels
+    loaded.load_state_dict(trained.state_dict())
+    torch.testing.assert_close(loaded(image()), trained(image()))
+    assert list(dict(loaded.named_parameters())) == list(dict(trained.named_parameters()))
+
+
 def test_controls_of_the_embeddings():
     graph = small_graph()
     none = build(graph=graph, embeddings='none', nodes='fixed', mode='bilinear')
