@@ -79,7 +79,7 @@ def run(args: argparse.Namespace, space, stages) -> None:
 
     def say(line: str) -> None:
         from mmwsss.engine.pipeline.record import now
-        print(line, flush=True)
+        print(f'\r\033[K{line}' if settings.progress else line, flush=True)
         log.write(f'{now()} {line}\n')
         log.flush()
 

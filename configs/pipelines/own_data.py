@@ -13,7 +13,8 @@ title = 'own data'
 images = '{{$MMWSSS_OWN_IMAGES:data/own/images}}'
 labels = '{{$MMWSSS_OWN_LABELS:data/own/labels.csv}}'
 masks = '{{$MMWSSS_OWN_MASKS:none}}'
-given = [('--classes', '{{$MMWSSS_OWN_CLASSES:none}}'), ('--val', '{{$MMWSSS_OWN_VAL:none}}'), ('--masks', masks)]
+given = dict(classes='{{$MMWSSS_OWN_CLASSES:none}}', val='{{$MMWSSS_OWN_VAL:none}}', masks=masks)
+given = {name: value for name, value in given.items() if value != 'none'}
 network = '{{$MMWSSS_OWN_NETWORK:effnetlite0}}'
 configs = dict(
     effnetlite0=dict(
@@ -26,7 +27,7 @@ configs = dict(
     r18=dict(
         cam='recam/cam_r18_toy.py', recam='recam/recam_r18_toy.py', seeds='irn/seeds_toy.py',
         irn='irn/irn_r18_toy.py', segmentation='grm/deeplabv2_r18_grm_toy.py'))[network]
-trunk_from_classifier = network == 'r18'
+start = dict(r18='{classifier.checkpoint}').get(network)  # its boundary network has no other weights
 suffixes = ['.jpg', '.jpeg', '.png']
 data = dict(
     name='own data',
@@ -62,12 +63,14 @@ stages = dict(
         _delete_=True,
         title='image-level labels and lists',
         tool='tools/prepare_own_data.py',
-        inputs=dict(images=images, source=labels),
+        inputs=dict(
+            images=images, source=labels,
+            **{name: value for name, value in given.items() if value not in ('voc', 'coco')}),
         outputs=dict(
             image_labels='image_labels.json', train_list='train.txt', val_list='val.txt',
             figures='figures.json'),
         args=['{images}', '{source}', '--out', '{stage}'] + [
-            word for name, value in given if value != 'none' for word in (name, value)],
+            word for name, value in given.items() for word in (f'--{name}', value)],
         key_figure=dict(metric='images', name='images')),
     graph=dict(
         title='class graph: a ready one that knows the classes, else co-occurrences',
@@ -86,11 +89,9 @@ stages = dict(
     seeds=dict(test=f'configs/{configs["seeds"]}', options=weak_test),
     boundary=dict(
         train=f'configs/{configs["irn"]}',
-        inputs=dict(
-            seeds=None, labels='{seeds.labels}',
-            start='{classifier.checkpoint}' if trunk_from_classifier else None),
+        inputs=dict(seeds=None, labels='{seeds.labels}', start=start),
         env=dict(MMWSSS_LABELS='{labels}'),
-        options=dict(pixels_train, load_from='{start}')),
+        options=dict(pixels_train, load_from=start and '{start}')),
     walk=dict(test=f'configs/{configs["irn"]}', options=weak_test),
     segmentation=dict(
         train=f'configs/{configs["segmentation"]}',

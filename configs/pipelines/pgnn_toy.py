@@ -2,9 +2,17 @@
 _base_ = ['../_base_/pipelines/pgnn.py', '../_base_/pipelines/toy.py']
 title = 'P-GNN on the toy set'
 stages = dict(
-    classifier=dict(train='configs/pgnn/pgnn_r18_toy.py'),
+    classifier=dict(
+        train='configs/pgnn/pgnn_r18_toy.py',
+        iterations=400,
+        key_figure=dict(metric='seed/mIoU', name='val mIoU of maps', unit='%')),
     maps=dict(test='configs/pgnn/pgnn_r18_toy.py'),
-    seeds=dict(test='configs/irn/seeds_toy.py'),
+    seeds=dict(
+        test='configs/irn/seeds_toy.py',
+        options={
+            'test_evaluator.0.rule.foreground': 0.6,
+            'test_evaluator.0.rule.background': 0.4
+        }),
     boundary=dict(
         train='configs/irn/irn_r18_toy.py',
         inputs=dict(start='{classifier.checkpoint}'),

@@ -2,10 +2,20 @@
 _base_ = ['../_base_/pipelines/recam.py', '../_base_/pipelines/toy.py']
 title = 'ReCAM on the toy set'
 stages = dict(
-    classifier=dict(train='configs/recam/cam_r18_toy.py'),
-    recam=dict(train='configs/recam/recam_r18_toy.py'),
+    classifier=dict(
+        train='configs/recam/cam_r18_toy.py',
+        iterations=400,
+        key_figure=dict(metric='seed/mIoU', name='val mIoU of maps', unit='%')),
+    recam=dict(
+        train='configs/recam/recam_r18_toy.py',
+        key_figure=dict(metric='seed/mIoU', name='val mIoU of maps', unit='%')),
     maps=dict(test='configs/recam/recam_r18_toy.py'),
-    seeds=dict(test='configs/irn/seeds_toy.py'),
+    seeds=dict(
+        test='configs/irn/seeds_toy.py',
+        options={
+            'test_evaluator.0.rule.foreground': 0.6,
+            'test_evaluator.0.rule.background': 0.4
+        }),
     boundary=dict(
         train='configs/irn/irn_r18_toy.py',
         inputs=dict(start='{classifier.checkpoint}'),

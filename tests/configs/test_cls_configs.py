@@ -63,7 +63,7 @@ def intended_rate(name, key):
     if 'effnetlite0' in name:
         return 1e-3 if key.startswith('head.') else 1e-4
     if 'toy' in name:
-        return 1e-3
+        return 1e-5 if '/recam_' in name and not key.startswith('head.predictor') else 1e-3
     if '/recam' in name:
         return 5e-4 if key.startswith('head.predictor') else 5e-5
     if key.startswith('head.classifier'):

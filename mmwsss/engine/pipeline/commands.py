@@ -1,5 +1,6 @@
 """The command lines of a stage."""
 import os.path as osp
+import shlex
 import socket
 
 from .workspace import Prepared, Workspace, python
@@ -59,4 +60,4 @@ def shown(command: list[str]) -> str:
             relative = osp.relpath(word)
             return word if relative.startswith('..') else relative
         return word
-    return ' '.join(short(word) for word in command)
+    return ' '.join(shlex.quote(short(word)) for word in command)

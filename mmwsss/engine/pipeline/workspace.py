@@ -88,11 +88,16 @@ class Workspace:
         given = dict(self.pipeline.data)
         base = Path(osp.abspath(given.get('root') or '.'))
         known = dict(self._made(), work=str(self.work))
+        unknown = [place for place in places(given) if place not in known]
+        if unknown:
+            raise PipelineError(f'{self.pipeline.path}: data names {unknown}, made by no stage')
         data = {key: expand(value, known) for key, value in given.items()}
         data['root'] = str(base)
         for key in (*FOLDERS_AND_LISTS, *MASKS):
             value = data.get(key)
             data[key] = str(base / value) if value else None
+        if data.get('classes') not in ('voc', 'coco') and isinstance(data.get('classes'), str):
+            data['classes'] = str(base / data['classes'])
         for key in MASKS:
             if data[key] is not None and not osp.isdir(data[key]):
                 data[key] = None
