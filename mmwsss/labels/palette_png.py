@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
 
@@ -101,6 +101,8 @@ def _open(data: bytes, name: str) -> Image.Image:
 def _readable(name: str) -> Iterator[None]:
     try:
         yield
+    except UnidentifiedImageError:  # its text names an object in memory, another one each time
+        raise ValueError(f'{name}: not a readable PNG (no PNG at all)') from None
     except (OSError, SyntaxError, zlib.error, struct.error) as error:
         raise ValueError(f'{name}: not a readable PNG ({error})') from error
 
