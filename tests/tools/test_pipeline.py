@@ -50,7 +50,7 @@ def start(path, work, *args) -> subprocess.Popen:
 
 def run(path, work, *args, code=0) -> str:
     process = start(path, work, *args)
-    out, _ = process.communicate(timeout=200)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == code, out[-3000:]
     return out
 
@@ -73,7 +73,7 @@ def write_pipeline(place, **options):
 
 
 def wait_for(condition, process) -> None:
-    deadline = time.time() + 100
+    deadline = time.time() + 300
     while not condition():
         assert time.time() < deadline and process.poll() is None, process.stdout.read()
         time.sleep(0.05)
