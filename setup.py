@@ -99,7 +99,8 @@ setup(
     cmdclass={'build_py': BuildPyWithMim},
     python_requires='>=3.10',
     # torch 2.6: checkpoints load by an allow-list that names classes as strings.
-    install_requires=['numpy', 'scipy', 'pillow', 'torch>=2.6', 'torchvision'],
+    # jinja2: the report; torch brings it along, but might not for ever.
+    install_requires=['jinja2>=3.1', 'numpy', 'scipy', 'pillow', 'torch>=2.6', 'torchvision'],
     extras_require=EXTRAS,
     zip_safe=False,
 )
