@@ -118,7 +118,8 @@ def chebyshev_coefficients(steps: int, tolerance: float = 1e-9) -> np.ndarray:
     return coefficients[:int((tail > tolerance).sum())]
 
 
-def propagate(activations, edge, radius: float = 5, beta: float = 10, steps: int = 256):
+def propagate(activations, edge, radius: float = 5, beta: float = 10, steps: int = 256,
+              suppress_edges: bool = True):
     """Spread activations by IRN's random walk: ``steps`` steps from activations × (1 − edge).
 
     Two pixels less than ``radius`` apart are joined with affinity 1 − the largest ``edge`` on the
@@ -134,6 +135,8 @@ def propagate(activations, edge, radius: float = 5, beta: float = 10, steps: int
         radius: > 0; 5 in IRN.
         beta: > 0; 10 in IRN.
         steps: ≥ 0; 256 in IRN (8 squarings).
+        suppress_edges: start from activations × (1 − edge), as IRN; else from the activations
+            themselves, for objects not much wider than their edges.
 
     Returns:
         Like ``activations``: same shape and device; float32 (float64 if given that).
@@ -146,12 +149,13 @@ def propagate(activations, edge, radius: float = 5, beta: float = 10, steps: int
                          f'{radius}, {beta}, {steps}')
     if isinstance(activations, np.ndarray):
         result = propagate(torch.from_numpy(np.ascontiguousarray(activations)),
-                           torch.as_tensor(edge), radius, beta, steps)
+                           torch.as_tensor(edge), radius, beta, steps, suppress_edges)
         return result.numpy()
     start_bchw, edge_bhw = _checked_maps(activations, edge)
     b, c, h, w = start_bchw.shape
     with torch.no_grad():
-        start_bchw *= 1 - edge_bhw[:, None]
+        if suppress_edges:
+            start_bchw *= 1 - edge_bhw[:, None]
         columns = start_bchw.permute(0, 2, 3, 1).reshape(b * h * w, c)
         del start_bchw
         walked = _power(transition_matrix(edge_bhw, radius, beta), columns, int(steps))

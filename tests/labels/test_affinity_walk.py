@@ -150,6 +150,13 @@ def test_bad_input(change, message):
         propagate(**arguments)
 
 
+def test_starts_from_the_maps_themselves_if_asked_to():
+    activations, edge = maps()
+    undone = activations / (1 - edge)
+    walked = propagate(activations, edge, steps=5, suppress_edges=False)
+    np.testing.assert_allclose(walked, dense_walk(undone, edge, steps=5), rtol=1e-5, atol=1e-6)
+
+
 def test_input_is_not_changed():
     activations, edge = (torch.from_numpy(array) for array in maps())
     before = activations.clone(), edge.clone()

@@ -23,19 +23,21 @@ class EdgeWalk:
         steps (int): 256 in IRN.
         full_size (bool): give maps at the size of the image, as IRN thresholds them. False: at
             stride 4. Defaults to True.
+        suppress_edges (bool): start from maps × (1 − edge), as IRN. Defaults to True.
 
     Raises:
         ValueError: senseless parameters.
     """
 
     def __init__(self, store: str, radius: float = 5, beta: float = 10, steps: int = 256,
-                 full_size: bool = True) -> None:
+                 full_size: bool = True, suppress_edges: bool = True) -> None:
         if not (radius > 0 and beta > 0 and steps >= 0 and steps == int(steps)):
             raise ValueError('the walk needs radius > 0, beta > 0 and whole steps >= 0, got '
                              f'radius={radius}, beta={beta}, steps={steps}')
         self.folder = store
         self.radius, self.beta, self.steps = radius, beta, int(steps)
         self.full_size = full_size
+        self.suppress_edges = suppress_edges
         self._store: Optional[ActivationStore] = None
 
     @property
@@ -61,8 +63,10 @@ class EdgeWalk:
 
     def maps_source(self) -> dict:
         """What walked maps depend on, but for the network."""
-        return dict(radius=self.radius, beta=self.beta, steps=self.steps,
-                    full_size=self.full_size, start=stored_maps.maps_source(self.store))
+        source = dict(radius=self.radius, beta=self.beta, steps=self.steps,
+                      full_size=self.full_size, start=stored_maps.maps_source(self.store))
+        # Named only where it differs, so that labels made before it was an option stay theirs.
+        return source if self.suppress_edges else dict(source, suppress_edges=False)
 
     def start(self, image_id: str, image_size: Sequence[int], input_size: Sequence[int]
               ) -> Tuple[List[int], Tensor]:
@@ -109,7 +113,8 @@ class EdgeWalk:
             start = edges.new_zeros(len(maps), most, *edges.shape[1:])
             for place, maps_khw in zip(start, maps):
                 place[:len(maps_khw)] = maps_khw
-            walked = propagate(start, edges, self.radius, self.beta, self.steps)
+            walked = propagate(start, edges, self.radius, self.beta, self.steps,
+                               self.suppress_edges)
         return [self._finish(walked_khw[:len(maps_khw)], input_size, image_size)
                 for walked_khw, maps_khw, image_size in zip(walked, maps, image_sizes)]
 
