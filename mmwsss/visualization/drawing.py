@@ -45,7 +45,7 @@ def wide_drawing(run: Run) -> dict:
 
 def tall_drawing(run: Run) -> dict:
     """Stages one below another; lines that skip some run along the left side."""
-    left, width, height, gap = 34, 324, 92, 24
+    left, width, height, gap = 34, 324, 102, 22
     place = {stage.name: index for index, stage in enumerate(run.stages)}
     boxes = {stage.name: _box(stage, left, 2 + place[stage.name] * (height + gap), width, height)
              for stage in run.stages}

@@ -102,7 +102,7 @@ def write_overview(work, toy, classes, **data):
             train_masks=str(toy / 'SegmentationClass'), val_masks=str(toy / 'SegmentationClass'),
             classes=list(classes), num_classes=len(classes) + 1), **data),
         environment=dict(MMWSSS_TOY='a folder'), seed=7, gpus=1, created='2026-01-01T00:00:00Z',
-        config_path='grm_toy.py', code_version=dict(mmwsss='1', digest='d' * 64, git=None))))
+        config_path='grm_toy.py', code_version=dict(mmwsss='1', digest='d' * 64, git='c' * 40))))
 
 
 OUTPUTS = dict(
