@@ -4,7 +4,7 @@ Source: Krähenbühl & Koltun, "Efficient Inference in Fully Connected CRFs with
 Potentials", NIPS 2011, Eq. 3 and Algorithm 1; Potts compatibility; kernels normalised on both
 sides (K̂ = D^-1/2 K D^-1/2), as in the authors' code and its Python wrapper.
 
-H, W: size of the image, N: H·W pixels, K: classes carried, C: classes.
+B: label maps of one image, H, W: its size, N: H·W pixels, K: classes carried, C: classes.
 """
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,11 +60,13 @@ def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
     Args:
         image: (H, W, 3) uint8; RGB or BGR (the lattice is not quite the same for both).
         unary: what to refine. Floating (C, H, W): class probabilities, whose −log is the unary
-            energy (clipped at 1e-5). Integer or bool (H, W): a label map; 255 is "unknown" (all
-            carried classes alike). NumPy arrays or tensors; a tensor's device does the work.
+            energy (clipped at 1e-5). Integer or bool (H, W): a label map, or (B, H, W): several
+            of the same image, which share its lattice; 255 is "unknown" (all carried classes
+            alike). NumPy arrays or tensors; a tensor's device does the work.
         settings: :class:`CRFSettings`, or the name of a preset: 'irn', 'deeplab'.
-        classes: label maps only: the classes that may appear, default those that do. IRN's
-            labels carry background and the image's classes even where the seed has none of one.
+        classes: label maps only: the classes that may appear, default those that do (in any of
+            several maps). IRN's labels carry background and the image's classes even where the
+            seed has none of one.
         label_probability: label maps only: how sure they are; pydensecrf's ``gt_prob``.
         min_probability: probabilities only: a class that reaches this nowhere and is nowhere the
             most probable is left out and gets probability 0. 0 carries all classes.
@@ -72,7 +74,7 @@ def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
             original, if installed).
 
     Returns:
-        For probabilities: (C, H, W) float32 marginals. For a label map: (H, W) uint8 labels.
+        For probabilities: (C, H, W) float32 marginals. For label maps: uint8 labels, as given.
         A tensor on the same device for a tensor, else an array.
 
     Raises:
@@ -89,10 +91,10 @@ def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
     unary = torch.as_tensor(unary)
     image = checked_image(image, unary)
 
-    def infer(probabilities_khw: Tensor) -> Tensor:
-        if len(probabilities_khw) == 1:
-            return torch.ones_like(probabilities_khw)
-        energy = -probabilities_khw.clamp(1e-5, 1).log()
+    def infer(probabilities_bkhw: Tensor) -> Tensor:
+        if probabilities_bkhw.shape[1] == 1:
+            return torch.ones_like(probabilities_bkhw)
+        energy = -probabilities_bkhw.clamp(1e-5, 1).log()
         return _BACKENDS[backend](image, energy, settings)
 
     with torch.no_grad():
@@ -107,10 +109,14 @@ def dense_crf(image, unary, settings: CRFSettings | str = 'irn', *,
 
 
 def _infer_torch(image: Tensor, energy: Tensor, settings: CRFSettings) -> Tensor:
-    """Marginals (K, H, W) after the mean-field iterations; energy (K, H, W) float32."""
-    k, h, w = energy.shape
-    negative_nk = -energy.flatten(1).T.contiguous()
-    marginal_nk = _softmax_of_rows(negative_nk)
+    """Marginals (B, K, H, W) after the mean-field iterations; energy (B, K, H, W) float32.
+
+    Filters act on columns and the softmax on rows, so all maps go through one lattice together:
+    (N, B·K) for the one is (N·B, K) for the other."""
+    b, k, h, w = energy.shape
+    n = h * w
+    negative_rk = -energy.permute(2, 3, 0, 1).reshape(n * b, k)
+    marginal_rk = _softmax_of_rows(negative_rk)
     kernels = []
     if settings.gaussian_weight != 0:
         kernels.append((settings.gaussian_weight,
@@ -120,11 +126,12 @@ def _infer_torch(image: Tensor, energy: Tensor, settings: CRFSettings) -> Tensor
                               image.reshape(h * w, 3) / settings.bilateral_rgb], dim=1)
         kernels.append((settings.bilateral_weight, *_normalised_lattice(features)))
     for _ in range(settings.iterations):
-        score_nk = negative_nk.clone()
+        score_rk = negative_rk.clone()
         for weight, lattice, scale_n1 in kernels:
-            score_nk.addcmul_(lattice.filter(marginal_nk * scale_n1), scale_n1, value=weight)
-        marginal_nk = _softmax_of_rows(score_nk)
-    return marginal_nk.T.reshape(k, h, w)
+            message = lattice.filter(marginal_rk.view(n, b * k) * scale_n1)
+            score_rk.view(n, b * k).addcmul_(message, scale_n1, value=weight)
+        marginal_rk = _softmax_of_rows(score_rk)
+    return marginal_rk.view(h, w, b, k).permute(2, 3, 0, 1)
 
 
 def _softmax_of_rows(scores_nk: Tensor) -> Tensor:
@@ -160,17 +167,20 @@ def _infer_pydensecrf2(image: Tensor, energy: Tensor, settings: CRFSettings) -> 
         raise ImportError("CRF backend 'pydensecrf2' needs the package: pip install pydensecrf2  "
                           "(or take backend='torch', which needs none)")
     from pydensecrf.densecrf import DenseCRF2D
-    k, h, w = energy.shape
+    k, h, w = energy.shape[1:]
     crf = DenseCRF2D(w, h, k)
-    crf.setUnaryEnergy(np.ascontiguousarray(energy.flatten(1).cpu().numpy()))
     if settings.gaussian_weight != 0:
         crf.addPairwiseGaussian(sxy=settings.gaussian_xy, compat=settings.gaussian_weight)
     if settings.bilateral_weight != 0:
         crf.addPairwiseBilateral(sxy=settings.bilateral_xy, srgb=settings.bilateral_rgb,
                                  rgbim=np.ascontiguousarray(image.cpu().numpy()),
                                  compat=settings.bilateral_weight)
-    marginals = np.array(crf.inference(settings.iterations), dtype=np.float32)
-    return torch.from_numpy(marginals).view(k, h, w).to(energy.device)
+    marginals = torch.empty_like(energy)
+    for one, given in zip(marginals, energy.flatten(2).cpu().numpy()):
+        crf.setUnaryEnergy(np.ascontiguousarray(given))
+        inferred = np.array(crf.inference(settings.iterations), dtype=np.float32)
+        one.copy_(torch.from_numpy(inferred).view(k, h, w))
+    return marginals
 
 
 _BACKENDS = {'torch': _infer_torch, 'pydensecrf2': _infer_pydensecrf2}

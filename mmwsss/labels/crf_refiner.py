@@ -1,6 +1,6 @@
 """Refiners with their settings bound: what label writing applies to each image.
 
-H, W: size of the image.
+B: label maps of one image, H, W: its size.
 """
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -51,7 +51,8 @@ class CRFRefiner:
 
         Args:
             image: (H, W, 3) uint8, RGB.
-            labels: (H, W) uint8 class ids; its device does the work.
+            labels: (H, W) uint8 class ids, or (B, H, W): several maps for little more than the
+                time of one; their device does the work.
             classes: ids that may appear, background included.
         """
         return dense_crf(image, labels, self.crf, classes=classes, backend=self.backend,

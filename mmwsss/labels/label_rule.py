@@ -65,7 +65,7 @@ class LabelRule:
             maps: (K, H, W), values 0 to 1; K = 0 gives all background.
             label_ids: K class ids, 1 to 254.
             refine: applied to label maps of class ids without 255, such as a CRF: (H, W) uint8
-                -> same; with two thresholds to both.
+                -> same; with two thresholds to both at once, (2, H, W).
 
         Returns:
             (H, W) uint8.

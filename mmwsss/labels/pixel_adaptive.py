@@ -41,15 +41,16 @@ def pixel_adaptive_refine(image, unary,
 
     Args:
         image: (H, W, 3) uint8; RGB or BGR, the result is the same.
-        unary: floating (C, H, W): class probabilities. Integer or bool (H, W): a label map; 255
-            is "unknown". NumPy arrays or tensors; a tensor's device does the work.
+        unary: floating (C, H, W): class probabilities. Integer or bool (H, W): a label map, or
+            (B, H, W): several of the same image; 255 is "unknown". NumPy arrays or tensors; a
+            tensor's device does the work.
         settings: :class:`PixelAdaptiveSettings`.
         classes: label maps only: the classes that may appear, default those that do.
         min_probability: probabilities only: a class that reaches this nowhere and is nowhere the
             most probable is left out and gets probability 0.
 
     Returns:
-        For probabilities: (C, H, W) float32. For a label map: (H, W) uint8 labels. A tensor on
+        For probabilities: (C, H, W) float32. For label maps: uint8 labels, as given. A tensor on
         the same device for a tensor, else an array.
 
     Raises:
@@ -59,9 +60,10 @@ def pixel_adaptive_refine(image, unary,
     unary = torch.as_tensor(unary)
     image_hwc = checked_image(image, unary)
 
-    def refine(probabilities_khw: Tensor) -> Tensor:
-        image_bchw = image_hwc.permute(2, 0, 1)[None].float()
-        return refine_masks(image_bchw, probabilities_khw[None], settings)[0]
+    def refine(probabilities_bkhw: Tensor) -> Tensor:
+        image_1chw = image_hwc.permute(2, 0, 1)[None].float()
+        together = probabilities_bkhw.flatten(0, 1)[None]  # masks do not meet: one set of weights
+        return refine_masks(image_1chw, together, settings)[0].view_as(probabilities_bkhw)
 
     with torch.no_grad():
         if unary.is_floating_point():

@@ -1,6 +1,6 @@
 """What refiners along an image share: which classes are carried, and labels as probabilities.
 
-H, W: size of the image, C: classes, K: classes carried.
+B: maps of one image, H, W: its size, C: classes, K: classes carried.
 """
 from collections.abc import Callable, Sequence
 
@@ -29,7 +29,7 @@ def refine_probabilities(probabilities: Tensor, min_probability: float, refine: 
         probabilities: (C, H, W) floating, ≥ 0.
         min_probability: a class that reaches this nowhere and is nowhere the most probable is
             left out; 0 carries all.
-        refine: (K, H, W) float32 probabilities → same.
+        refine: (1, K, H, W) float32 probabilities → same.
 
     Returns:
         (C, H, W) float32.
@@ -44,28 +44,30 @@ def refine_probabilities(probabilities: Tensor, min_probability: float, refine: 
     carried = probabilities.flatten(1).amax(dim=1) >= min_probability
     carried[probabilities.argmax(dim=0).unique()] = True
     refined = torch.zeros_like(probabilities, dtype=torch.float32)
-    refined[carried] = refine(probabilities[carried].float())
+    refined[carried] = refine(probabilities[carried].float()[None])[0]
     return refined
 
 
 def refine_labels(labels: Tensor, classes: Sequence[int] | None, label_probability: float,
                   refine: Refine) -> Tensor:
-    """Refine a label map, 255 being unknown: each class carried is as probable as the others.
+    """Refine label maps of one image, 255 being unknown: each class carried is as probable as
+    the others.
 
     Args:
-        labels: (H, W) integer.
-        classes: those that may appear; None: those that do.
+        labels: (H, W) or (B, H, W) integer.
+        classes: those that may appear; None: those that do, in any of the maps.
         label_probability: of the label at its pixel, above 1 / K.
-        refine: (K, H, W) float32 probabilities → same.
+        refine: (B, K, H, W) float32 probabilities → same; called once for all maps.
 
     Returns:
-        (H, W) uint8.
+        As ``labels``, uint8.
 
     Raises:
         ValueError: labels outside ``classes``, or a bad probability or shape.
     """
-    if labels.ndim != 2:
-        raise ValueError(f'a label map must be (H, W), got {tuple(labels.shape)}')
+    if labels.ndim not in (2, 3):
+        raise ValueError('a label map must be (H, W), several (B, H, W), got '
+                         f'{tuple(labels.shape)}')
     labels = labels.long()
     present = [int(label) for label in labels.unique() if label != UNKNOWN]
     carried = sorted({int(label) for label in (present if classes is None else classes)})
@@ -80,7 +82,8 @@ def refine_labels(labels: Tensor, classes: Sequence[int] | None, label_probabili
         raise ValueError(f'label_probability must lie between 1/{len(carried)} (carried classes) '
                          f'and 1, got {label_probability}')
     carried = torch.tensor(carried, device=labels.device)
-    probabilities = torch.where(labels == carried[:, None, None], label_probability,
+    labels_b1hw = labels.reshape(-1, 1, *labels.shape[-2:])
+    probabilities = torch.where(labels_b1hw == carried[:, None, None], label_probability,
                                 (1 - label_probability) / (len(carried) - 1))
-    probabilities[:, labels == UNKNOWN] = 1 / len(carried)
-    return carried[refine(probabilities).argmax(dim=0)].to(torch.uint8)
+    probabilities = probabilities.masked_fill(labels_b1hw == UNKNOWN, 1 / len(carried))
+    return carried[refine(probabilities).argmax(dim=1)].to(torch.uint8).view(labels.shape)

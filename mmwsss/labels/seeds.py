@@ -92,7 +92,8 @@ def confident_labels(activations: Tensor, label_ids: Sequence[int], foreground: 
         label_ids: C ids, 1 … 254.
         foreground: the high threshold; IRN 0.30, ReCAM 0.35.
         background: the low threshold; IRN 0.05, ReCAM 0.10.
-        refine: applied to both label maps, (H, W) uint8 → same. In IRN a dense CRF::
+        refine: applied to both label maps at once, (2, H, W) uint8 → same, so that work on the
+            image is done once. In IRN a dense CRF::
 
                 lambda labels: dense_crf(image, labels, 'irn', classes=[0, *label_ids])
 
@@ -102,10 +103,9 @@ def confident_labels(activations: Tensor, label_ids: Sequence[int], foreground: 
     if not 0 <= background <= foreground <= 1:
         raise ValueError('thresholds need 0 ≤ background ≤ foreground ≤ 1, got background '
                          f'{background}, foreground {foreground}')
-    sure, likely = (seed_labels(threshold_background(activations, threshold), label_ids)
-                    for threshold in (foreground, background))
-    if refine is not None:
-        sure, likely = refine(sure), refine(likely)
+    both = torch.stack([seed_labels(threshold_background(activations, threshold), label_ids)
+                        for threshold in (foreground, background)])
+    sure, likely = both if refine is None else refine(both)
     ignored = (sure == 0) & (likely != 0)
     return torch.where(ignored, torch.full_like(sure, IGNORED), sure)
 

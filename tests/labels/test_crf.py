@@ -108,6 +108,30 @@ def test_classes_carried_are_those_asked_for():
         dense_crf(image, shifted, classes=[0, 3])
 
 
+@pytest.mark.parametrize('backend', ['torch', 'pydensecrf2'])
+def test_several_maps_of_an_image_share_its_lattice(backend, monkeypatch):
+    if backend == 'pydensecrf2':
+        pytest.importorskip('pydensecrf')
+    image, _, shifted = scene(44, 52, noise=20)
+    several = np.stack([shifted, np.roll(shifted, 9, axis=0), np.full_like(shifted, 255)])
+    several[1, :9, 5:30] = 3
+    several[2, 20:30, 20:30], several[2, :5] = 15, 0
+    apart = [dense_crf(image, labels, classes=[0, 3, 15], backend=backend) for labels in several]
+    assert all((labels != given).any() for labels, given in zip(apart, several))
+    made = []
+
+    class Counted(PermutohedralLattice):
+        def __init__(self, features):
+            made.append(features.shape[1])
+            super().__init__(features)
+
+    monkeypatch.setattr('mmwsss.labels.crf.PermutohedralLattice', Counted)
+    together = dense_crf(image, several, classes=[0, 3, 15], backend=backend)
+    assert together.shape == several.shape and together.dtype == np.uint8
+    assert np.array_equal(together, np.stack(apart))
+    assert made == ([5] if backend == 'torch' else [])  # once, and the positions' is kept
+
+
 @pytest.mark.parametrize('value', [0, 7, 255])
 def test_one_class_or_none_stays(value):
     image, _, _ = scene()
@@ -165,7 +189,7 @@ LABELS = np.array([[0, 1] * 4] * 6)
     (dict(unary=np.full((2, 6, 8), np.nan)), 'finite and ≥ 0'),
     (dict(unary=np.full((2, 6, 8), -1.)), 'softmax to logits first'),
     (dict(unary=np.ones((6, 8))), 'finite and ≥ 0'),
-    (dict(unary=LABELS[None]), r'label map must be \(H, W\)'),
+    (dict(unary=LABELS[None, None]), r'label map must be \(H, W\)'),
     (dict(unary=LABELS - 1), 'must lie in the classes carried'),
     (dict(label_probability=1.), 'label_probability must lie between 1/K'),
     (dict(label_probability=0.5), 'label_probability must lie between 1/2'),

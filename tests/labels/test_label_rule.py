@@ -45,7 +45,21 @@ def test_refine_is_applied_to_both_maps_of_two_thresholds():
     maps = torch.tensor([[[0.9, 0.5, 0.1]]])
     rule = LabelRule('two_thresholds', foreground=0.6, background=0.3)
     assert rule(maps, [7], refine).tolist() == [[7, 255, 0]]
-    assert seen == [[[7, 0, 0]], [[7, 7, 0]]]
+    assert seen == [[[[7, 0, 0]], [[7, 7, 0]]]]
+
+
+@pytest.mark.parametrize('config', ['irn', 'pixel_adaptive'])
+def test_two_thresholds_refined_together_are_those_refined_apart(config):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (20, 25, 3), dtype=np.uint8)
+    maps = torch.from_numpy(rng.random((2, 20, 25), dtype=np.float32)) ** 3
+    refiner, classes = build_refiner(config), [0, 7, 9]
+    rule = LabelRule('two_thresholds', foreground=0.5, background=0.2)
+    got = rule(maps, [7, 9], lambda labels: refiner(image, labels, classes))
+    sure, likely = (refiner(image, LabelRule('threshold', threshold=value)(maps, [7, 9]), classes)
+                    for value in (0.5, 0.2))
+    expected = sure.masked_fill((sure == 0) & (likely != 0), 255)
+    assert torch.equal(got, expected) and {0, 255} < set(got.unique().tolist())
 
 
 @pytest.mark.parametrize('config, message', [

@@ -78,10 +78,10 @@ def test_confident_labels_refine_both_maps():
 
     def refine(labels):
         seen.append(labels.clone())
-        return labels.roll(1, dims=1)
+        return labels.roll(1, dims=-1)
 
     labels = confident_labels(maps, [7], refine=refine)
-    assert seen[0].tolist() == [[7, 0, 0]] * 2 and seen[1].tolist() == [[7, 7, 0]] * 2
+    assert [both.tolist() for both in seen] == [[[[7, 0, 0]] * 2, [[7, 7, 0]] * 2]]
     assert labels.tolist() == [[0, 7, 255]] * 2
 
 
