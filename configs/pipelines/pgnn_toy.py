@@ -4,10 +4,12 @@ title = 'P-GNN on the toy set'
 # Objects here are not much wider than edges at stride 4: walks are short and start from the maps
 # themselves. Maps are wide; a CRF draws the outlines.
 walk = dict(model=dict(walk=dict(beta=20, steps=16, suppress_edges=False)))
+# No weights are downloaded: the segmentation network starts from the classifier's trunk.
+trunk = dict(model=dict(backbone=dict(type='ResNet')))
 stages = dict(
     classifier=dict(
         train='configs/pgnn/pgnn_r18_toy.py',
-        iterations=400,
+        iterations=800,
         key_figure=dict(metric='seed/mIoU', name='val mIoU of maps', unit='%')),
     maps=dict(test='configs/pgnn/pgnn_r18_toy.py'),
     seeds=dict(
@@ -28,5 +30,9 @@ stages = dict(
             'test_evaluator.0.rule.threshold': 0.55,
             'test_evaluator.0.crf': 'irn'
         }),
-    segmentation=dict(train='configs/mc/deeplabv2_r18_mc_toy.py'),
-    test=dict(test='configs/mc/deeplabv2_r18_mc_toy.py'))
+    segmentation=dict(
+        train='configs/mc/deeplabv2_r18_mc_toy.py',
+        inputs=dict(start='{classifier.checkpoint}'),
+        iterations=800,
+        options=dict(trunk, load_from='{start}')),
+    test=dict(test='configs/mc/deeplabv2_r18_mc_toy.py', options=trunk))

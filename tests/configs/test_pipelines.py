@@ -101,6 +101,7 @@ def test_models_of_maps_and_tests_are_those_that_were_trained(pipeline):
                             ('recam' if 'recam' in stages else 'classifier', 'maps')):
         assert stages[trained].config.model == stages[tested].config.model
         assert 'train_dataloader' not in stages[tested].config
+        assert 'test_dataloader' not in stages[trained].config
 
 
 def test_maps_and_labels_are_of_all_images_that_the_network_sees(pipeline):

@@ -15,6 +15,7 @@ from ..launch import load_config
 CARRIED = ('MMWSSS_LABELS', 'MMWSSS_ACTIVATIONS')
 _TRAINING = ('train_dataloader', 'train_cfg', 'train_pipeline', 'val_dataloader', 'val_cfg',
              'val_evaluator', 'optim_wrapper', 'param_scheduler', 'max_iters')
+_TESTING = ('test_dataloader', 'test_cfg', 'test_evaluator')
 _WRITERS = {'ActivationWriter': 'activations', 'LabelWriter': 'labels'}
 
 
@@ -47,7 +48,8 @@ def resolve_config(script: str, root: str, env: Mapping[str, str], options: Mapp
         outputs: name -> path; a writer of maps or labels among the evaluators writes to the
             output ``activations`` or ``labels``, and alone: metrics of a loop that is gone on with
             would be those of its rest.
-        train: whether it trains; a test's config keeps nothing of training and validation.
+        train: whether it trains; a test's config keeps nothing of training and
+            validation, a training's nothing of the test.
         iterations: length of the training, see :func:`set_iterations`.
         classes: foreground classes of the data, for configs made for any number of classes.
     """
@@ -55,16 +57,22 @@ def resolve_config(script: str, root: str, env: Mapping[str, str], options: Mapp
         cfg = load_config(script, root)
     if options:
         cfg.merge_from_dict(dict(options))
-    if not train:
-        for key in _TRAINING:
-            cfg.pop(key, None)
-    if iterations is not None:
+    if iterations is not None and train:
         set_iterations(cfg, iterations)
     if classes is not None:
         set_classes(cfg, classes)
     cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+    for key in _unused(cfg, train):
+        cfg.pop(key, None)  # a new threshold must not train a network again
     _write_to(cfg, outputs)
     return cfg
+
+
+def _unused(cfg: Config, train: bool) -> Sequence[str]:
+    if not train:
+        return _TRAINING
+    hooks = {hook['type'] for hook in cfg.get('custom_hooks') or []}
+    return () if 'SiblingNodesHook' in hooks else _TESTING  # it reads the test's pipeline
 
 
 def set_iterations(cfg: Config, iterations: int) -> None:
