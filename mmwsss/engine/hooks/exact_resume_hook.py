@@ -5,7 +5,7 @@ from typing import Any, Optional
 import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop
 
@@ -29,8 +29,8 @@ class ExactResumeHook(Hook):
     With ``VOC12SegDataset`` or ``COCO14SegDataset``, whose augmentations are seeded by the
     position in the stream, a run killed and resumed at a checkpoint has the losses of an
     undisturbed one, up to the non-determinism of the kernels (none on CPU). With gradient
-    accumulation let the checkpoint interval be a multiple of ``accumulative_counts``:
-    half-accumulated gradients are in no checkpoint.
+    accumulation let the checkpoint interval be a multiple of ``accumulative_counts``, which a
+    warning recalls: half-accumulated gradients are in no checkpoint.
 
     Args:
         seed_iterations (bool): Whether to seed every iteration. Default True.
@@ -49,6 +49,7 @@ class ExactResumeHook(Hook):
 
     def before_train(self, runner) -> None:
         loop, sampler = runner.train_loop, _sampler(runner.train_loop)
+        _warn_of_half_accumulated_gradients(runner)
         if runner.iter == 0 or sampler is None or not isinstance(loop, IterBasedTrainLoop):
             return
         samples = runner.iter * _global_batch(loop)
@@ -73,6 +74,18 @@ class ExactResumeHook(Hook):
         iteration, samples = self.origin
         done = checkpoint['meta']['iter'] - iteration
         checkpoint[_KEY] = dict(seed=sampler.seed, samples=samples + done * _global_batch(loop))
+
+
+def _warn_of_half_accumulated_gradients(runner) -> None:
+    """Gradients of some iterations only would be missing after a resume."""
+    counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+    for hook in runner.hooks:
+        if (isinstance(hook, CheckpointHook) and not hook.by_epoch and hook.interval > 0
+                and hook.interval % counts):
+            runner.logger.warning(
+                f'checkpoints every {hook.interval} iterations hold no half-accumulated gradients '
+                f'(accumulative_counts={counts}): a run resumed from one differs from one never '
+                f'stopped; let the interval be a multiple of {counts}')
 
 
 def _sampler(loop: Any) -> Optional[ResumableInfiniteSampler]:

@@ -27,9 +27,20 @@ class Record(Hook):
         self.losses.append(float(outputs['loss']))
 
 
-def train(make_runner, options=None, **kwargs):
+class Stop(Hook):
+
+    def __init__(self, before):
+        self.before = before
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if batch_idx == self.before:
+            raise KeyboardInterrupt
+
+
+def train(make_runner, options=None, *hooks, **kwargs):
     runner, record = make_runner({**SAFE, **(options or {})}, **kwargs), Record()
-    runner.register_hook(record)
+    for hook in (record, *hooks):
+        runner.register_hook(hook)
     runner.train()
     return runner, record
 
@@ -46,6 +57,33 @@ def test_losses_go_on_as_if_never_stopped(make_runner, seed):
     assert record.losses == expected.losses[4:]
     for a, b in zip(whole.model.parameters(), runner.model.parameters()):
         assert torch.equal(a, b)
+
+
+def test_accumulated_gradients_go_on_as_if_never_stopped(make_runner):
+    options = {'randomness': dict(seed=5), 'optim_wrapper.accumulative_counts': 2,
+               'default_hooks.checkpoint.interval': 2}
+    whole, expected = train(make_runner, options, work_dir='whole', iters=7)
+    once, _ = train(make_runner, {'randomness': dict(seed=5)}, work_dir='once', iters=7)
+    killed = Stop(before=5)  # the fifth iteration's gradients wait for the sixth's
+    with pytest.raises(KeyboardInterrupt):
+        train(make_runner, options, killed, work_dir='cut', iters=7)
+    runner, record = train(make_runner, {**options, 'resume': True}, work_dir='cut', iters=7)
+    assert record.images == expected.images[4:] and record.losses == expected.losses[4:]
+    same = [torch.equal(a, b) for a, b in zip(whole.model.parameters(),
+                                              runner.model.parameters())]
+    assert all(same)
+    assert not all(torch.equal(a, b) for a, b in zip(whole.model.parameters(),
+                                                     once.model.parameters()))
+
+
+@pytest.mark.parametrize('interval, warned', [(3, True), (4, False)])
+def test_checkpoints_between_accumulated_gradients_are_warned_of(make_runner, interval, warned):
+    runner = make_runner({**SAFE, 'optim_wrapper.accumulative_counts': 2,
+                          'default_hooks.checkpoint.interval': interval}, iters=1)
+    said = []
+    runner.logger.warning = said.append
+    runner.train()
+    assert any('let the interval be a multiple of 2' in text for text in said) is warned
 
 
 def test_the_test_would_notice_random_resumption(make_runner):
