@@ -172,8 +172,11 @@ def test_moved_work_dirs_keep_their_digests(place, environment, tmp_path):
 
 
 @pytest.mark.parametrize('network', ['effnetlite0', 'r50', 'r18'])
-def test_own_data_with_each_network(network, place, environment, monkeypatch):
+@pytest.mark.parametrize('masks', [True, False])
+def test_own_data_with_each_network(network, masks, place, environment, monkeypatch):
     monkeypatch.setenv('MMWSSS_OWN_NETWORK', network)
+    if not masks:
+        monkeypatch.delenv('MMWSSS_OWN_MASKS')
     space = open_pipeline('own_data', place / 'work')
     for stage in space.pipeline.stages:
         config = space.prepare(stage).config

@@ -132,7 +132,9 @@ def without_masks(cfg: Config) -> None:
             cfg[f'val_{key}'] = None
     loader = cfg.get('test_dataloader')
     if loader is not None:
-        loader.dataset.get('data_prefix', {}).pop('seg_map_path', None)
+        folders = loader.dataset.get('data_prefix')
+        if isinstance(folders, dict):  # a string is the folder of images alone
+            folders.pop('seg_map_path', None)
         loader.dataset.pipeline = [step for step in loader.dataset.pipeline
                                    if step.type not in ('LoadSegLabels', 'LoadAnnotations')]
     for evaluator in _listed(cfg.get('test_evaluator')):
