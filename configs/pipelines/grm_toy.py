@@ -1,4 +1,4 @@
-# The GRM paper's method on rendered scenes, from scratch: about five minutes on two cores.
+# The GRM paper's method on rendered scenes, from scratch.
 _base_ = ['../_base_/pipelines/wsss.py', '../_base_/pipelines/toy.py']
 title = 'GRM on the toy set'
 # Objects here are not much wider than edges at stride 4: walks are short and start from the maps
