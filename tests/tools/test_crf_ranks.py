@@ -24,7 +24,8 @@ def metrics(folder, launch, name, *options):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout[-3000:]
     found, = (folder / name).glob('*/*.json')
-    measured = json.loads(found.read_text())
+    # mmengine's ranks all write this file, at once: the rest of a longer one may follow the first
+    measured, _ = json.JSONDecoder().raw_decode(found.read_text())
     return ({key: value for key, value in measured.items() if not key.endswith('time')},
             {path.name: path.read_bytes() for path in (folder / f'{name}_maps').glob('*.png')})
 
