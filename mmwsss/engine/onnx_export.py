@@ -29,7 +29,7 @@ class PixelsToScores(nn.Module):
         self.model = model
         preprocessor = model.data_preprocessor
         # What the preprocessor calls mean and std is in the order after its own swap.
-        self.swap = not getattr(preprocessor, 'channel_conversion', False)
+        self.swap = not _swaps_channels(preprocessor)
         normalise = getattr(preprocessor, '_enable_normalize', False)
         zeros, ones = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
         self.register_buffer('mean', preprocessor.mean.view(3, 1, 1) if normalise else zeros)
@@ -48,6 +48,15 @@ class PixelsToScores(nn.Module):
         logits = self.model((image - self.mean) / self.std, mode='tensor')
         return F.interpolate(logits, size=image.shape[-2:], mode='bilinear',
                              align_corners=self.model.align_corners)
+
+
+def _swaps_channels(preprocessor: nn.Module) -> bool:
+    """Whether it turns the BGR of image files into RGB; the stacks name this differently."""
+    for name in ('channel_conversion', '_channel_conversion'):
+        if hasattr(preprocessor, name):
+            return bool(getattr(preprocessor, name))
+    raise ValueError(f'{type(preprocessor).__name__} does not say whether it swaps channels: '
+                     'export a segmentor with a SegDataPreProcessor')
 
 
 def export_onnx(model: nn.Module, classes: Sequence[str], path: Union[str, PathLike],
