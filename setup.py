@@ -72,6 +72,7 @@ EXTRAS = {
     'crf': ['pydensecrf2'],
     'coco': ['pycocotools'],
     'plot': ['matplotlib'],
+    'onnx': ['onnx', 'onnxruntime'],
     'report': ['jinja2', 'matplotlib'],
     'tests': read_requirements('tests'),
 }

@@ -15,7 +15,7 @@ test_evaluator = [
     dict(
         type='LabelWriter',
         out='work_dirs/irn_effnetlite0_vocmini/labels',
-        rule=dict(kind='threshold', threshold=0.75)),
+        rule=dict(kind='threshold', threshold=0.70)),
     dict(
         type='PseudoLabelQuality',
         masks='{{$MMWSSS_VOC_MINI:data/voc_mini/VOCdevkit/VOC2012}}/SegmentationClassAug',
