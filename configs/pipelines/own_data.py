@@ -1,4 +1,4 @@
-# Your images, a label file and a class list; no masks are needed. docs/own_data.md tells the way.
+# Your images, a label file and a class list; no masks are needed (docs/pipeline.md).
 # MMWSSS_OWN_IMAGES: folder of images.
 # MMWSSS_OWN_LABELS: our JSON, COCO instances, a CSV table, an npy, or a folder (VOC's XML, or one
 #                    folder of images a class).

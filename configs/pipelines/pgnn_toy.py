@@ -1,38 +1,15 @@
 # P-GNN on rendered scenes: its classifier, boundary network, DeepLabV2 whose labels are updated.
-_base_ = ['../_base_/pipelines/pgnn.py', '../_base_/pipelines/toy.py']
+_base_ = './grm_toy.py'
 title = 'P-GNN on the toy set'
-# Objects here are not much wider than edges at stride 4: walks are short and start from the maps
-# themselves. Maps are wide; a CRF draws the outlines.
-walk = dict(model=dict(walk=dict(beta=20, steps=16, suppress_edges=False)))
-# No weights are downloaded: the segmentation network starts from the classifier's trunk.
-trunk = dict(model=dict(backbone=dict(type='ResNet')))
 stages = dict(
+    graph=None,
     classifier=dict(
-        train='configs/pgnn/pgnn_r18_toy.py',
-        iterations=800,
-        key_figure=dict(metric='seed/mIoU', name='val mIoU of maps', unit='%')),
-    maps=dict(test='configs/pgnn/pgnn_r18_toy.py'),
-    seeds=dict(
-        test='configs/irn/seeds_toy.py',
-        options={
-            'test_evaluator.0.rule.foreground': 0.6,
-            'test_evaluator.0.rule.background': 0.4
-        }),
-    boundary=dict(
-        train='configs/irn/irn_r18_toy.py',
-        inputs=dict(start='{classifier.checkpoint}'),
-        iterations=240,
-        options=dict(walk, load_from='{start}')),
-    walk=dict(
-        test='configs/irn/irn_r18_toy.py',
-        options={
-            **walk,
-            'test_evaluator.0.rule.threshold': 0.55,
-            'test_evaluator.0.crf': 'irn'
-        }),
+        title='P-GNN classifier: patch graph, soft-complementary loss',
+        train='configs/pgnn/pgnn_r18_toy.py'),
+    recam=None,
+    maps=dict(
+        test='configs/pgnn/pgnn_r18_toy.py', inputs=dict(checkpoint='{classifier.checkpoint}')),
     segmentation=dict(
-        train='configs/mc/deeplabv2_r18_mc_toy.py',
-        inputs=dict(start='{classifier.checkpoint}'),
-        iterations=800,
-        options=dict(trunk, load_from='{start}')),
-    test=dict(test='configs/mc/deeplabv2_r18_mc_toy.py', options=trunk))
+        title='segmentation network, its labels updated as it trains',
+        train='configs/mc/deeplabv2_r18_mc_toy.py'),
+    test=dict(test='configs/mc/deeplabv2_r18_mc_toy.py'))

@@ -1,15 +1,10 @@
 # The baseline on a small real set, for CPUs.
-_base_ = ['../_base_/pipelines/recam.py', '../_base_/pipelines/vocmini.py']
+_base_ = './grm_vocmini.py'
 title = 'ReCAM on the small VOC-shaped set'
-all = dict(test_dataloader=dict(dataset=dict(ann_file='ImageSets/Segmentation/train_aug.txt')))
 stages = dict(
+    graph=None,
     classifier=dict(train='configs/recam/cam_effnetlite0_vocmini.py'),
     recam=dict(train='configs/recam/recam_effnetlite0_vocmini.py'),
-    maps=dict(test='configs/recam/recam_effnetlite0_vocmini.py', options=all),
-    seeds=dict(test='configs/irn/seeds_vocmini.py', options=all),
-    boundary=dict(
-        train='configs/irn/irn_effnetlite0_vocmini.py',
-        options=dict(train_dataloader=all['test_dataloader'])),
-    walk=dict(test='configs/irn/irn_effnetlite0_vocmini.py', options=all),
+    maps=dict(test='configs/recam/recam_effnetlite0_vocmini.py'),
     segmentation=dict(train='configs/grm/deeplabv2_effnetlite0_aspp_vocmini.py'),
     test=dict(test='configs/grm/deeplabv2_effnetlite0_aspp_vocmini.py'))
