@@ -43,8 +43,9 @@ def parse_args(argv=None) -> argparse.Namespace:
 def find_images(folder: Path, ids) -> tuple[dict, list]:
     """Id -> file, and the ids without one."""
     found, lacking = {}, []
+    suffixes = [*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES)]
     for image_id in ids:
-        paths = (folder / f'{image_id}{suffix}' for suffix in IMAGE_SUFFIXES)
+        paths = (folder / f'{image_id}{suffix}' for suffix in suffixes)
         path = next((path for path in paths if path.is_file()), None)
         if path is None:
             lacking.append(image_id)

@@ -121,7 +121,7 @@ def main(argv=None) -> int:
     args = parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # end the stage's processes too
     os.environ.setdefault('PYTHONWARNINGS', 'ignore')
-    from mmwsss.engine.pipeline import StageFailedError, forecast, select
+    from mmwsss.engine.pipeline import NotReadyError, StageFailedError, forecast, select
     from mmwsss.engine.pipeline import status as table
     from mmwsss.engine.work_dir_lock import WorkDirInUseError
     try:
@@ -136,7 +136,7 @@ def main(argv=None) -> int:
                 print(table.text(table.rows(space, reasons, table.is_locked(space.work))))
             return 0
         run(args, space, stages)
-    except (StageFailedError, WorkDirInUseError, ValueError, OSError) as error:
+    except (NotReadyError, StageFailedError, WorkDirInUseError, ValueError, OSError) as error:
         print(f'pipeline: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -30,6 +30,9 @@ from mmwsss.datasets.classes import COCO_CLASSES, VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
 from mmwsss.datasets.image_labels import FORMAT, ImageLabels  # noqa: E402
 
+# Those that configs/pipelines/own_data.py looks for, in this order.
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG')
+
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -85,7 +88,7 @@ def image_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f'the image folder {folder} does not exist')
     found: dict[str, Path] = {}
-    for suffix in ('.jpg', '.jpeg', '.png'):
+    for suffix in SUFFIXES:
         for path in sorted(folder.rglob(f'*{suffix}')):
             found.setdefault(path.relative_to(folder).with_suffix('').as_posix(), path)
     return found
@@ -134,6 +137,8 @@ def main(argv=None) -> int:
     for name, members in lists.items():
         if members:
             write_atomic(args.out / name, ('\n'.join(members) + '\n').encode())
+        else:  # of an earlier call
+            (args.out / name).unlink(missing_ok=True)
     figures = dict(images=len(ids), classes=len(labels.classes), train=len(train), val=len(held),
                    judged=len(judged), without_labels=len(files) - len(ids),
                    without_image=len(labels.images) - len(ids))

@@ -28,7 +28,7 @@ configs = dict(
         cam='recam/cam_r18_toy.py', recam='recam/recam_r18_toy.py', seeds='irn/seeds_toy.py',
         irn='irn/irn_r18_toy.py', segmentation='grm/deeplabv2_r18_grm_toy.py'))[network]
 start = dict(r18='{classifier.checkpoint}').get(network)  # its boundary network has no other weights
-suffixes = ['.jpg', '.jpeg', '.png']
+suffixes = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG']
 data = dict(
     name='own data',
     images=images,

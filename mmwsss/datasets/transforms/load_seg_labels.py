@@ -75,7 +75,8 @@ class LoadSegLabels(BaseTransform):
     a CUDA assertion or a silently wrong loss.
 
     May stand after a resize of the image, as in test pipelines: labels keep their size, which is
-XX
+    compared with the image's as loaded.
+
     An image that comes from no data set (``mmseg.apis``, which gives no ``seg_fields``) passes as
     it is: there is nothing to compare a prediction with.
 

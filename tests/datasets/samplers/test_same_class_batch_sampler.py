@@ -115,7 +115,8 @@ def test_focus_survives_pickling_shifting_and_label_versions():
     index = draw(sampler(), 1)[0]
     for other in (pickle.loads(pickle.dumps(index)), index + 0, index % 100,
                   index.with_labels(4)):
-        assert other == index and other.focus == index.focus is not None
+        assert other == index
+        assert other.focus is not None and other.focus == index.focus
         assert other.position == index.position
 
 
