@@ -1,7 +1,6 @@
 """tools/test.py --crf: two processes give the metrics and label maps of one."""
 import json
 import os
-import subprocess
 import sys
 
 import torch
@@ -9,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from tests import processes
 from tests.engine import tiny
 from tests.paths import ROOT
 
@@ -18,10 +18,9 @@ ENV = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', PYTHONPATH=str(
 
 def metrics(folder, launch, name, *options):
     """What the test loop measured, and the label maps it wrote."""
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, *launch, TEST, 'tiny.py', 'random.pth', *options, '--work-dir', name,
-         '--out', f'{name}_maps'], cwd=folder, env=ENV, text=True, timeout=120,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+         '--out', f'{name}_maps'], cwd=folder, env=ENV)
     assert done.returncode == 0, done.stdout[-3000:]
     found, = (folder / name).glob('*/*.json')
     # mmengine's ranks all write this file, at once: the rest of a longer one may follow the first

@@ -2,8 +2,6 @@
 are then, byte by byte, those of one undisturbed process."""
 import os
 import re
-import socket
-import subprocess
 import sys
 import time
 
@@ -17,6 +15,7 @@ from PIL import Image
 import mmwsss  # noqa: F401
 from mmwsss.datasets import ImageLabels
 from mmwsss.labels import ActivationStore, LabelStore
+from tests import processes
 from tests.paths import ROOT
 
 CLASSES = ('cat', 'dog', 'cow')
@@ -75,15 +74,11 @@ def one_process(root, out) -> dict:
 
 
 def two_processes(root, out) -> str:
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = str(s.getsockname()[1])
     env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', PYTHON=sys.executable,
-               PYTHONPATH=str(ROOT), PORT=port)
-    done = subprocess.run(
-        ['bash', str(ROOT / 'tools/dist_test.sh'), write_config(root, out), 'none', '2',
-         '--work-dir', str(root / 'work2')], env=env, cwd=root, text=True, timeout=200,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+               PYTHONPATH=str(ROOT), PORT=processes.free_port())
+    done = processes.run(
+        ['bash', ROOT / 'tools/dist_test.sh', write_config(root, out), 'none', '2', '--work-dir',
+         root / 'work2'], env=env, cwd=root)
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout
 

@@ -15,8 +15,10 @@ import torch
 from PIL import Image
 
 from mmwsss.engine import load_checkpoint_safely
+from tests import processes
 from tests.engine import tiny
 from tests.paths import ROOT
+from tests.processes import free_port
 
 TRAIN, TEST = str(ROOT / 'tools/train.py'), str(ROOT / 'tools/test.py')
 ENV = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', PYTHON=sys.executable)
@@ -33,8 +35,7 @@ def place(tmp_path_factory):
 
 
 def command(*args, **kwargs):
-    return subprocess.run([str(a) for a in args], env=ENV, text=True, timeout=120,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kwargs)
+    return processes.run(args, env=ENV, **kwargs)
 
 
 def run(*args, **kwargs) -> str:
@@ -154,13 +155,6 @@ tta_pipeline = [dict(type='LoadImageFromFile'), dict(
         assert 'mIoU' in log
 
 
-def free_port() -> str:
-    import socket
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return str(s.getsockname()[1])
-
-
 def test_two_processes_train_like_one_with_the_same_global_batch(place):
     """Same batches, same mean loss, same weights: gloo on CPU."""
     config = tiny.write_config(
@@ -168,21 +162,18 @@ def test_two_processes_train_like_one_with_the_same_global_batch(place):
         extra="model['decode_head']['dropout_ratio'] = 0.0\n")
     run(sys.executable, TRAIN, config, '--work-dir', place / 'one', '--cfg-options', SEED,
         cwd=place)
-    done = subprocess.run(
-        ['bash', str(ROOT / 'tools/dist_train.sh'), str(config), '2', '--work-dir',
-         str(place / 'two'), '--cfg-options', SEED, 'train_dataloader.batch_size=2'],
-        env=dict(ENV, PORT=free_port()), cwd=place, text=True, timeout=120,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = processes.run(
+        ['bash', ROOT / 'tools/dist_train.sh', config, '2', '--work-dir', place / 'two',
+         '--cfg-options', SEED, 'train_dataloader.batch_size=2'],
+        env=dict(ENV, PORT=free_port()), cwd=place)
     assert done.returncode == 0, done.stdout[-3000:]
     one, two = (load_checkpoint_safely(place / d / 'iter_4.pth')['state_dict']
                 for d in ('one', 'two'))
     for key, value in one.items():
         torch.testing.assert_close(two[key], value, rtol=1e-5, atol=1e-6)
-    tested = subprocess.run(
-        ['bash', str(ROOT / 'tools/dist_test.sh'), str(config), str(place / 'two/iter_4.pth'),
-         '2', '--work-dir', str(place / 'two_test')],
-        env=dict(ENV, PORT=free_port()), cwd=place, text=True, timeout=120,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    tested = processes.run(
+        ['bash', ROOT / 'tools/dist_test.sh', config, place / 'two/iter_4.pth', '2', '--work-dir',
+         place / 'two_test'], env=dict(ENV, PORT=free_port()), cwd=place)
     assert tested.returncode == 0, tested.stdout[-3000:]
     miou = re.findall(r'mIoU: ([\d.]+)', done.stdout)[-1]
     assert re.findall(r'mIoU: ([\d.]+)', tested.stdout)[-1] == miou

@@ -1,14 +1,11 @@
 """Two processes train P-GNN on whole groups, with one attention memory and equal weights."""
-import multiprocessing
-import os
-import socket
-
 import pytest
 import torch
 from mmengine.runner import Runner
 
 from mmwsss.engine import launch
 from mmwsss.engine.attention_memory import AttentionMemory
+from tests.processes import run_ranks
 
 from .test_attention_memory_hook import (  # noqa: F401
     Record,
@@ -18,12 +15,8 @@ from .test_attention_memory_hook import (  # noqa: F401
     run,
 )
 
-FORK = multiprocessing.get_context('fork')
 
-
-def train(rank, port, root, work_dir):
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
-                      MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+def train(rank, root, work_dir):
     cfg = config(root, work_dir, **{'train_dataloader.batch_size': 2, 'launcher': 'pytorch'})
     launch.fit_to_machine(cfg)
     runner, record = Runner.from_cfg(cfg), Record()
@@ -41,16 +34,7 @@ def train(rank, port, root, work_dir):
 @pytest.fixture(scope='module')
 def ranks(data_root, tmp_path_factory):  # noqa: F811
     work_dir = tmp_path_factory.mktemp('ranks')
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    processes = [FORK.Process(target=train, args=(rank, port, data_root, work_dir))
-                 for rank in (0, 1)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-        assert process.exitcode == 0
+    run_ranks(train, data_root, work_dir)
     return work_dir, [torch.load(work_dir / f'rank_{rank}.pt') for rank in (0, 1)]
 
 

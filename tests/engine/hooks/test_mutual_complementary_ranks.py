@@ -1,8 +1,4 @@
 """Two processes update labels together: the same labels as one process makes."""
-import multiprocessing
-import os
-import socket
-
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -12,13 +8,10 @@ from mmwsss.engine import launch
 from mmwsss.labels import LabelStore
 from tests.engine import tiny
 from tests.engine.label_updates import oracle
+from tests.processes import run_ranks
 
-FORK = multiprocessing.get_context('fork')
 
-
-def train(rank, port, root, hook, failing):
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
-                      MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+def train(rank, root, hook, failing):
     Config.pretty_text = property(lambda self: '')
     cfg = Config.fromfile(root / 'tiny.py')
     cfg.merge_from_dict(oracle.options(hook, 0., **{'train_dataloader.batch_size': 2}))
@@ -39,16 +32,7 @@ def train(rank, port, root, hook, failing):
 def run(root, hook, failing=False):
     oracle.weaken(tiny.make_data(root / 'data'))
     tiny.write_config(root, root / 'data', iters=4, val_interval=99)
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    ranks = [FORK.Process(target=train, args=(rank, port, root, hook, failing))
-             for rank in (0, 1)]
-    for process in ranks:
-        process.start()
-    for process in ranks:
-        process.join(120)
-        assert not process.is_alive()
+    run_ranks(train, root, hook, failing)
     return [(root / f'end_{rank}').read_text() for rank in (0, 1)]
 
 

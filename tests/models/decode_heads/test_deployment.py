@@ -1,7 +1,5 @@
 """GRMHead inside whole segmentors: AMP, memory formats, compilation, export, processes."""
 import copy
-import os
-import socket
 
 import numpy as np
 import pytest
@@ -11,8 +9,10 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+from mmwsss.engine import launch
 from tests.models.decode_heads.head_cases import FIT, NORM, K, one, samples
 from tests.models.layers.graphs import small_graph
+from tests.processes import run_ranks
 
 NODES = ['fixed', 'gathered', 'coarse']
 BACKBONE = dict(type='ResNetV1c', depth=18, base_channels=4, stem_channels=4,
@@ -175,9 +175,8 @@ def test_torch_export(options):
     torch.testing.assert_close(program.module()(image()), model(image(), mode='tensor'))
 
 
-def _data_parallel(rank, port, expected):
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    dist.init_process_group('gloo', rank=rank, world_size=2)
+def _data_parallel(rank, expected):
+    dist.init_process_group('gloo')
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmseg'):
         head = _ddp_head()
@@ -186,7 +185,7 @@ def _data_parallel(rank, port, expected):
     wrapped(features[rank:rank + 1], labels[rank:rank + 1]).backward()
     for (key, parameter), value in zip(head.named_parameters(), expected):
         torch.testing.assert_close(parameter.grad, value, rtol=1e-4, atol=1e-6, msg=key)
-    dist.destroy_process_group()
+    launch.end_processes()
 
 
 class _Loss(nn.Module):
@@ -214,7 +213,4 @@ def test_two_processes_are_one():
     head = _ddp_head()
     total(head.loss([_ddp_batch()[0]], _ddp_batch()[1], dict())).backward()
     expected = [parameter.grad for parameter in head.parameters()]
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_data_parallel, (port, expected), nprocs=2)
+    run_ranks(_data_parallel, expected, method='spawn')
