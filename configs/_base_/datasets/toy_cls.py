@@ -15,7 +15,7 @@ train_dataloader = dict(
                 crop_size=96,
                 pad_value=(127.5, 127.5, 127.5)),
             dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-            dict(type='PackInputs'),
+            dict(type='PackInputs', meta_keys={{_base_.meta_keys}}),
         ]))
 val_dataloader = dict(dataset=dict(data_root=data_root, label_file='image_labels.json'))
 val_evaluator = [

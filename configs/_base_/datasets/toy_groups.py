@@ -1,26 +1,6 @@
 # toy_cls.py in groups of three images that share a class.
 _base_ = './toy_cls.py'
-data_root = '{{$MMWSSS_TOY:data/toy}}'
-meta_keys = ('sample_idx', 'img_path', 'image_id', 'ori_shape', 'img_shape', 'resized_shape',
-             'crop_offset', 'flip', 'flip_direction')
 train_dataloader = dict(
     batch_size=15,
-    sampler=dict(_delete_=True, type='SameClassBatchSampler', group_size=3),
-    dataset=dict(pipeline=[
-        dict(type='LoadAnyImage'),
-        dict(
-            type='RandomLongSideCrop',
-            long_side=(96, 160),
-            crop_size=96,
-            pad_value=(127.5, 127.5, 127.5)),
-        dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-        dict(type='PackInputs', meta_keys=meta_keys),
-    ]))
-val_evaluator = [
-    dict(type='AveragePrecision'),
-    dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
-    dict(
-        type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/SegmentationClass', num_classes=21,
-        missing='skip'),
-    dict(type='EmbeddingLeak'),
-]
+    sampler=dict(_delete_=True, type='SameClassBatchSampler', group_size=3))
+val_evaluator = _base_.val_evaluator + [dict(type='EmbeddingLeak')]

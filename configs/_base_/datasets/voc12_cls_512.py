@@ -4,6 +4,10 @@
 # maps; training reads image-level labels only. Testing extracts maps of the training images.
 data_root = '{{$MMWSSS_VOC:data/VOCdevkit/VOC2012}}'
 label_file = '{{$MMWSSS_IMAGE_LABELS:image_labels.json}}'
+# Training samples say where they lie in their image: earlier attention maps and proposals follow
+# the augmentation.
+meta_keys = ('sample_idx', 'img_path', 'image_id', 'ori_shape', 'img_shape', 'resized_shape',
+             'crop_offset', 'flip', 'flip_direction')
 train_pipeline = [
     dict(type='LoadAnyImage'),
     dict(
@@ -12,7 +16,7 @@ train_pipeline = [
         crop_size=512,
         pad_value=(103.53, 116.28, 123.675)),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='PackInputs')
+    dict(type='PackInputs', meta_keys=meta_keys)
 ]
 test_pipeline = [
     dict(type='LoadAnyImage'),
