@@ -115,7 +115,10 @@ def train(data: Path, work_dir: Path, source: str, options: dict, rank: int | No
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'test_cfg', 'test_dataloader',
                 'test_evaluator'):
         cfg[key] = None
-    cfg.merge_from_dict({'custom_hooks.2.source': source, 'custom_hooks.2.shown': 2})
+    cfg.merge_from_dict({'custom_hooks.2.source': source, 'custom_hooks.2.shown': 2,
+                         # every prediction counts: updates that change a lot
+                         'custom_hooks.2.image_classes': None,
+                         'custom_hooks.2.min_confidence': None})
     extra = options.pop('hooks', [])
     cfg.merge_from_dict(options)
     cfg.custom_hooks += extra

@@ -33,7 +33,10 @@ SOURCES = ('inference', 'online')
 
 @HOOKS.register_module()
 class MutualComplementaryHook(Hook):
-    """Updates the training labels from the network's own predictions (Eq. 11) while it trains.
+    """Updates the training labels from the network's own predictions while it trains.
+
+    P-GNN, Eq. 11, made cautious: a prediction counts where it is sure of a class that the image's
+    labels have. ``image_classes=None, min_confidence=None`` is Eq. 11 to the letter.
 
     Works with any mmseg segmentor, launcher and loop; add it to ``custom_hooks``. The labels of
     the training set are copied once into a :class:`~mmwsss.labels.LabelStore` as version 1 and
@@ -55,8 +58,10 @@ class MutualComplementaryHook(Hook):
         store (str, optional): Folder of the label store, seen by all processes. Default:
             ``labels`` in the work dir.
         image_classes (str, optional): Classes that predictions may add to an image: those of its
-            original labels (``'labels'``), or of a file of image-level labels. Default: all.
+            original labels (``'labels'``, the default), or of a file of image-level labels; all
+            with None.
         min_confidence (float, optional): Probability below which a prediction says nothing.
+            Default 0.8; each counts with None.
         ignored (str): See :func:`mmwsss.labels.complement_labels`.
         conflict (str): See there.
         scales (sequence of float), flip (bool): For ``'inference'``: probabilities are averaged
@@ -82,8 +87,8 @@ class MutualComplementaryHook(Hook):
                  end: Optional[int] = None,
                  source: str = 'inference',
                  store: Optional[str] = None,
-                 image_classes: Optional[str] = None,
-                 min_confidence: Optional[float] = None,
+                 image_classes: Optional[str] = 'labels',
+                 min_confidence: Optional[float] = 0.8,
                  ignored: str = 'fill',
                  conflict: str = 'prediction',
                  scales: Sequence[float] = (1.0, ),

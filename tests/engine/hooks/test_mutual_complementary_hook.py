@@ -114,6 +114,11 @@ def test_options_reach_the_update(train, data, hook):
         assert judged[1]['labels/recall'] > judged[0]['labels/recall']
 
 
+def test_by_default_sure_predictions_of_the_images_classes_count():
+    hook = MutualComplementaryHook()
+    assert hook.updater_options['image_classes'] == 'labels' and hook.min_confidence == 0.8
+
+
 def test_image_level_labels_restrict_classes(train, data, tmp_path):
     from mmwsss.datasets import ImageLabels, VOC12SegDataset
     classes = VOC12SegDataset.METAINFO['classes'][1:]
