@@ -5,8 +5,9 @@
         --classes voc --json figures.json
 
 Every listed image must have an entry, exist, and be readable as far as its header; every name must
-be one of the classes. Prints images per class, warns about classes without any image and images
-without any class, and ends with an error for what training could not survive.
+be one of the classes. Prints images per class, warns about classes without any image, images
+without any class and images that an EXIF orientation turns, and ends with an error for what
+training could not survive.
 """
 import argparse
 import json
@@ -27,6 +28,7 @@ from mmwsss.datasets.image_labels import ImageLabels, missing_labels  # noqa: E4
 from mmwsss.datasets.label_sources import IMAGE_SUFFIXES  # noqa: E402
 
 SHOWN = 5
+ORIENTATION = 0x0112  # EXIF; 1 is upright
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -54,17 +56,20 @@ def find_images(folder: Path, ids) -> tuple[dict, list]:
     return found, lacking
 
 
-def unreadable(paths: dict) -> list:
-    """A line for each image whose header cannot be read, or that has no pixels."""
-    lines = []
+def read_headers(paths: dict) -> tuple[list, list]:
+    """A line for each image whose header cannot be read, or that has no pixels; and the ids of
+    those that a viewer turns or mirrors."""
+    lines, turned = [], []
     for image_id, path in paths.items():
         try:
             with Image.open(path) as image:
                 if 0 in image.size:
                     raise ValueError('it has no pixels')
+                if image.getexif().get(ORIENTATION, 1) not in (0, 1):
+                    turned.append(image_id)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             lines.append(f'{image_id}: {error}')
-    return lines
+    return lines, turned
 
 
 def first(names) -> str:
@@ -90,7 +95,7 @@ def check(args: argparse.Namespace) -> dict:
     if absent:
         problems.append(f'{len(absent)} of {len(ids)} images are not in {args.images}: '
                         f'{first(absent)}')
-    broken = unreadable(paths)
+    broken, turned = read_headers(paths)
     if broken:
         problems.append(f'{len(broken)} images cannot be read: {first(broken)}')
     if known and not counts:
@@ -98,7 +103,7 @@ def check(args: argparse.Namespace) -> dict:
     if problems:
         raise ValueError('\n'.join(f'{args.labels}: {problem}' for problem in problems))
     empty = [image_id for image_id in known if not labels.images[image_id]]
-    return dict(images=len(ids), classes=len(classes), unlabelled=len(empty),
+    return dict(images=len(ids), classes=len(classes), unlabelled=len(empty), turned=len(turned),
                 labels_per_image=round(sum(counts.values()) / max(len(ids), 1), 3),
                 classes_without_images=sum(name not in counts for name in classes),
                 images_of_class={name: counts[name] for name in classes})
@@ -118,6 +123,10 @@ def main(argv=None) -> int:
     missing = [name for name, count in figures['images_of_class'].items() if not count]
     if missing:
         print(f'no image of {len(missing)} classes: {", ".join(missing)}')
+    if figures['turned']:
+        print(f'{figures["turned"]} images carry an EXIF orientation, which nothing here applies: '
+              'they are seen as stored, lying on their side or head. Turn the pixels '
+              '(docs/own_data.md), unless their masks lie in the same way')
     if args.json:
         write_atomic(args.json, json.dumps(figures, indent=1).encode())
     return 0

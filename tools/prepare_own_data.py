@@ -18,6 +18,7 @@ are every 5th of those that have one.
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,7 @@ from mmwsss.datasets.image_labels import FORMAT, ImageLabels  # noqa: E402
 
 # Those that configs/pipelines/own_data.py looks for, in this order.
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG')
+SHOWN = 3
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -83,15 +85,36 @@ def reordered(labels: ImageLabels, classes) -> ImageLabels:
     return labels if classes is None else ImageLabels(classes, labels.images)
 
 
-def image_files(folder: Path) -> dict[str, Path]:
-    """Id -> file of the images of a folder; of two with one id the first suffix counts."""
+def image_files(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """Id -> file of the images of a folder, and the files left out: of two with one id the first
+    suffix counts."""
     if not folder.is_dir():
         raise FileNotFoundError(f'the image folder {folder} does not exist')
     found: dict[str, Path] = {}
+    twins = []
     for suffix in SUFFIXES:
         for path in sorted(folder.rglob(f'*{suffix}')):
-            found.setdefault(path.relative_to(folder).with_suffix('').as_posix(), path)
-    return found
+            image_id = path.relative_to(folder).with_suffix('').as_posix()
+            if found.setdefault(image_id, path) != path:
+                twins.append(path)
+    return found, twins
+
+
+def report(out: Path, labels: ImageLabels, figures: dict, ids: list, files: dict,
+           twins: list) -> None:
+    """Say what was made, and what was left out with examples."""
+    print(f'{out}: {figures["images"]} images of {figures["classes"]} classes, '
+          f'{figures["train"]} to train on and {figures["val"]} held out')
+    shown = Counter(name for image_id in ids for name in labels.images[image_id])
+    print('images a class: ' + ', '.join(f'{name} {shown[name]}' for name in labels.classes))
+    left_out = {
+        f'images without labels (looked for {" ".join(SUFFIXES)})': sorted(set(files) - set(ids)),
+        'labels without image': sorted(set(labels.images) - set(ids)),
+        'images of the same name as another but for the suffix': [str(path) for path in twins]}
+    for what, names in left_out.items():
+        if names:
+            more = ', ...' if len(names) > SHOWN else ''
+            print(f'left out: {len(names)} {what}: {", ".join(names[:SHOWN])}{more}')
 
 
 def split(ids, args: argparse.Namespace) -> tuple[list, list, list]:
@@ -121,7 +144,7 @@ def split(ids, args: argparse.Namespace) -> tuple[list, list, list]:
 def main(argv=None) -> int:
     args = parse_args(argv)
     try:
-        files = image_files(args.images)
+        files, twins = image_files(args.images)
         labels = read_labels(args.labels, read_classes(args.classes))
         ids = sorted(set(labels.images) & set(files))
         if not ids:
@@ -141,11 +164,9 @@ def main(argv=None) -> int:
             (args.out / name).unlink(missing_ok=True)
     figures = dict(images=len(ids), classes=len(labels.classes), train=len(train), val=len(held),
                    judged=len(judged), without_labels=len(files) - len(ids),
-                   without_image=len(labels.images) - len(ids))
+                   without_image=len(labels.images) - len(ids), twins=len(twins))
     write_atomic(args.out / 'figures.json', json.dumps(figures, indent=1).encode())
-    print(f'{args.out}: {len(ids)} images of {len(labels.classes)} classes, {len(train)} to train '
-          f'on and {len(held)} held out; left out: {figures["without_labels"]} images without '
-          f'labels, {figures["without_image"]} labels without image')
+    report(args.out, labels, figures, ids, files, twins)
     return 0
 
 

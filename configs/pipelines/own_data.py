@@ -79,6 +79,11 @@ stages = dict(
             '--graph', 'auto', '--labels', '{image_labels}', '--list', '{train_list}', '--out',
             '{graph}', '--picture', '{picture}', '--json', '{figures}'
         ]),
+    check=dict(
+        args=[  # of the images held out too
+            '{image_labels}', '--images', '{images}', '--classes', '{data.classes}', '--json',
+            '{figures}'
+        ]),
     classifier=dict(
         train=f'configs/{configs["cam"]}', inputs=dict(val_list='{data.val_list}'),
         options=weak_train),

@@ -4,6 +4,7 @@ Each function returns :class:`ImageLabels`; ``tools/make_image_labels.py`` is it
 """
 import csv
 import json
+import re
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +21,7 @@ from .image_labels import ImageLabels
 from .transforms.load_seg_labels import read_label
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+LISTS = ('labels', 'label', 'classes', 'class', 'tags', 'tag', 'categories', 'category', 'names')
 
 
 def from_voc_xml(folder, classes: Optional[Sequence[str]] = None, ids: Optional[Iterable] = None,
@@ -89,25 +91,31 @@ def from_masks(folder, classes: Sequence[str], suffix: str = '.png', min_pixels:
     return _labels(found, classes)
 
 
-def from_csv(path, classes: Optional[Sequence[str]] = None, separator: str = ';') -> ImageLabels:
-    """A table with a header: ``image,labels`` (names parted by ``;``), or a 0/1 column a class.
+def from_csv(path, classes: Optional[Sequence[str]] = None,
+             separators: str = ';|,') -> ImageLabels:
+    """A table with a header: ``image,labels``, or a 0/1 column a class.
 
-    The first column holds the image, with or without suffix. An image may have several rows.
+    The first column holds the image, with or without suffix; Windows' ``\\`` parts folders too. An
+    image may have several rows. Names are parted by any of ``separators``. Columns are parted by
+    commas, semicolons or tabs, whichever the header has first.
+
+    Raises:
+        ValueError: for no such table; names file and row.
     """
     path = Path(path)
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        rows = [row for row in csv.reader(file) if row]
+    rows = _table(path)
     if len(rows) < 2 or len(rows[0]) < 2:
-        raise ValueError(f'{path}: expected a header and rows of at least two columns')
+        raise ValueError(f'{path}: expected a header and rows of at least two columns, such as '
+                         'image,labels')
     header = [cell.strip() for cell in rows[0]]
-    listed = len(header) == 2 and header[1].lower() in ('labels', 'label', 'classes', 'class')
+    listed = len(header) == 2 and header[1].lower() in LISTS
     found: Dict[str, set] = {}
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(header):
             raise ValueError(f'{path}, row {number}: {len(row)} columns, the header has '
                              f'{len(header)}')
-        names = _listed(row[1], separator) if listed else _ticked(row, header, path, number)
-        found.setdefault(_without_suffix(row[0].strip()), set()).update(names)
+        names = _listed(row[1], separators) if listed else _ticked(row, header, path, number)
+        found.setdefault(_csv_id(row[0]), set()).update(names)
     return _labels(found, classes if classes or listed else header[1:])
 
 
@@ -115,7 +123,8 @@ def from_class_folders(folder, classes: Optional[Sequence[str]] = None) -> Image
     """One folder a class, holding its images; ids are ``class/name``."""
     folder = Path(folder)
     found = {path.relative_to(folder).with_suffix('').as_posix(): {path.parent.name}
-             for path in sorted(folder.glob('*/*')) if path.suffix.lower() in IMAGE_SUFFIXES}
+             for path in sorted(folder.glob('*/*'))
+             if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith('.')}
     if not found:
         raise ValueError(f'{folder} has no folders with images; expected {folder}/CLASS/IMAGE')
     return _labels(found, classes)
@@ -192,15 +201,31 @@ def _names_in_mask(folder: Path, suffix: str, classes: Tuple[str, ...], min_pixe
     return {classes[value - 1] for value in values[keep]}
 
 
-def _listed(cell: str, separator: str) -> List[str]:
-    return [name.strip() for name in cell.split(separator) if name.strip()]
+def _table(path: Path) -> List[List[str]]:
+    try:
+        with open(path, newline='', encoding='utf-8-sig') as file:
+            header = file.readline()
+            file.seek(0)
+            comma = next((character for character in header if character in ',;\t'), ',')
+            return [row for row in csv.reader(file, delimiter=comma) if row]
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is not UTF-8 ({error}): save it again as CSV UTF-8') from error
+
+
+def _csv_id(cell: str) -> str:
+    name = cell.strip().replace('\\', '/')
+    return _without_suffix(name[2:] if name.startswith('./') else name)
+
+
+def _listed(cell: str, separators: str) -> List[str]:
+    return [name.strip() for name in re.split(f'[{re.escape(separators)}]', cell) if name.strip()]
 
 
 def _ticked(row: List[str], header: List[str], path: Path, number: int) -> List[str]:
     wrong = [cell for cell in row[1:] if cell.strip() not in ('0', '1', '0.0', '1.0', '')]
     if wrong:
         raise ValueError(f'{path}, row {number}: {wrong[0]!r} where 0 or 1 is expected; a '
-                         'table of names has the header image,labels')
+                         'table of names has two columns with the header image,labels')
     return [name for name, cell in zip(header[1:], row[1:]) if cell.strip() in ('1', '1.0')]
 
 

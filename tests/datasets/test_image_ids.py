@@ -15,7 +15,8 @@ def test_ids_in_order_without_blank_lines_crlf_and_bom(tmp_path):
 
 
 def test_ids_may_hold_spaces(tmp_path):
-    assert read_image_ids(write(tmp_path / 'a.txt', 'my photo 1\n')) == ['my photo 1']
+    names = ['my photo 1', 'summer 2019/IMG 1', 'golden retriever/no. 5']
+    assert read_image_ids(write(tmp_path / 'a.txt', '\n'.join(names))) == names
 
 
 @pytest.mark.parametrize('bad, reason', [
@@ -26,6 +27,7 @@ def test_ids_may_hold_spaces(tmp_path):
     ('C:\\x', 'absolute'),
     ('\\\\host\\share\\x', 'absolute'),
     ('/JPEGImages/a.jpg /SegmentationClassAug/a.png', 'columns'),
+    ('a.PNG b', 'columns'),
     ('a\x00b', 'control'),
 ])
 def test_unsafe_ids_are_refused_with_file_and_line(tmp_path, bad, reason):

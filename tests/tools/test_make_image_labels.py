@@ -101,12 +101,30 @@ def test_csv(tmp_path):
             make(tmp_path, 'csv', path)
 
 
+@pytest.mark.parametrize('text', [
+    'file,tags\nsummer 1\\a.JPG,house cat|dog\n./b.png,dog\n',
+    'image;label\nsummer 1/a.JPG;dog,house cat\nb;dog\n',
+    'image\tcategories\nsummer 1/a\tdog; house cat\nb.jpeg\tdog\n'])
+def test_tables_of_other_programs(tmp_path, text):
+    (tmp_path / 't.csv').write_text(text)
+    labels = make(tmp_path, 'csv', tmp_path / 't.csv')
+    assert labels.classes == ('dog', 'house cat')
+    assert labels.images == {'summer 1/a': ('dog', 'house cat'), 'b': ('dog', )}
+
+
+def test_table_of_another_encoding_is_named(tmp_path):
+    (tmp_path / 't.csv').write_bytes('image,labels\na,Käse\n'.encode('latin-1'))
+    with pytest.raises(SystemExit, match='t.csv is not UTF-8.*save it again'):
+        make(tmp_path, 'csv', tmp_path / 't.csv')
+
+
 def test_class_folders_and_broken_images(tmp_path):
     for name in ('cat/1.jpg', 'cat/2.PNG', 'dog/1.jpg'):
         path = tmp_path / 'images' / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new('RGB', (4, 4)).save(path)
     (tmp_path / 'images' / 'dog' / 'notes.txt').write_text('')
+    (tmp_path / 'images' / 'dog' / '._1.jpg').write_bytes(b'of another system')
     labels = make(tmp_path, 'folders', tmp_path / 'images')
     assert labels.images == {'cat/1': ('cat', ), 'cat/2': ('cat', ), 'dog/1': ('dog', )}
     with pytest.raises(SystemExit, match='no folders with images'):

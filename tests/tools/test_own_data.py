@@ -60,6 +60,27 @@ def test_masks_decide_what_is_held_out_and_leave_no_list_behind(own):
     assert not (own / 'out/judged.txt').exists()
 
 
+def test_what_is_left_out_is_named(own, capsys):
+    Image.new('RGB', (20, 16)).save(own / 'images/a.png')
+    assert prepare(own) == 0
+    printed = capsys.readouterr().out
+    assert 'kiwi 2, plum 4, fig 2' in printed
+    for words in ('1 images without labels', '1 labels without image: gone', 'images/a.png'):
+        assert words in printed
+    assert json.loads((own / 'out/figures.json').read_text())['twins'] == 1
+
+
+def test_names_with_spaces_in_folders_with_spaces(own):
+    (own / 'images/summer 2019').mkdir()
+    (own / 'images/b.JPG').rename(own / 'images/summer 2019/IMG 1.JPG')
+    table = (own / 'labels.csv').read_text().replace('plum', 'ripe plum').replace(
+        '\nb,', '\nsummer 2019/IMG 1.JPG,')
+    (own / 'labels.csv').write_text(table)
+    assert prepare(own) == 0 and check(own, '--list', own / 'out/train.txt') == 0
+    labels = ImageLabels.load(own / 'out/image_labels.json')
+    assert labels.images['summer 2019/IMG 1'] == ('ripe plum', )
+
+
 def test_bad_own_data_is_named(own, capsys):
     (own / 'val.txt').write_text('a\nzebra\n')
     assert prepare(own, '--val', own / 'val.txt') == 1
@@ -93,6 +114,17 @@ def test_the_check_names_all_that_is_wrong_at_once(own, capsys):
     assert check(own, '--list', own / 'list.txt') == 1
     err = capsys.readouterr().err
     assert 'zebra' in err and 'f' in err.split('are not in')[1] and 'c: ' in err
+
+
+def test_the_check_counts_images_that_a_viewer_turns(own, capsys):
+    exif = Image.Exif()
+    for orientation, name in ((1, 'a.jpg'), (6, 'b.JPG'), (3, 'e.jpeg')):
+        exif[0x0112] = orientation
+        Image.new('RGB', (20, 16)).save(own / 'images' / name, format='JPEG', exif=exif)
+    prepare(own)
+    assert check(own, '--json', own / 'figures.json') == 0
+    assert json.loads((own / 'figures.json').read_text())['turned'] == 2
+    assert '2 images carry an EXIF orientation' in capsys.readouterr().out
 
 
 def test_graphs_are_ready_ones_or_co_occurrences(own, capsys):

@@ -9,7 +9,7 @@ train_dataloader = dict(
         ann_file='ImageSets/Segmentation/train.txt',
         data_prefix=dict(seg_map_path='{{$MMWSSS_LABELS:SegmentationClass}}'),
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
             dict(type='LoadSegLabels'),
             dict(type='RandomCrop', crop_size=crop_size),
             dict(type='RandomFlip', prob=0.5),

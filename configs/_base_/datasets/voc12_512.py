@@ -5,7 +5,7 @@ train_dataloader = dict(
     batch_size=16,
     dataset=dict(
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
             dict(type='LoadSegLabels'),
             dict(
                 type='RandomResize', scale=(2048, 512), ratio_range=(0.5, 2.0), keep_ratio=True),

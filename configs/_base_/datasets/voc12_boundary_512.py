@@ -8,7 +8,7 @@ train_dataloader = dict(
     batch_size=32,
     dataset=dict(
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
             dict(type='LoadSegLabels'),
             dict(
                 type='RandomChoice',

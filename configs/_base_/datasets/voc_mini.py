@@ -12,7 +12,7 @@ train_dataloader = dict(
         data_root=data_root,
         data_prefix=dict(seg_map_path='{{$MMWSSS_LABELS:SegmentationClassAug}}'),
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
             dict(type='LoadSegLabels'),
             dict(type='RandomResize', scale=(256, 256), ratio_range=(0.75, 1.5), keep_ratio=True),
             dict(type='RandomCrop', crop_size=crop_size),
