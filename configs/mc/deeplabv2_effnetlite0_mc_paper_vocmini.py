@@ -1,6 +1,6 @@
 # The small set; Eq. 11 to the letter: a pass after each epoch, every prediction counts.
 _base_ = '../grm/deeplabv2_effnetlite0_aspp_vocmini.py'
 custom_hooks = _base_.custom_hooks + [
-    dict(type='MutualComplementaryHook', image_classes=None, min_confidence=None,
-         masks='SegmentationClassAug')
+    dict(type='MutualComplementaryHook', source='inference', image_classes=None,
+         min_confidence=None, masks='SegmentationClassAug')
 ]

@@ -1,5 +1,5 @@
-# DeepLabV2 on COCO 2014; after each epoch labels are updated from training's own predictions.
+# DeepLabV2 on COCO 2014; training's own predictions update the labels.
 _base_ = '../grm/deeplabv2_r101_aspp256_coco.py'
 custom_hooks = _base_.custom_hooks + [
-    dict(type='MutualComplementaryHook', source='online', masks='masks_train2014')
+    dict(type='MutualComplementaryHook', masks='masks_train2014')
 ]

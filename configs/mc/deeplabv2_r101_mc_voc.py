@@ -1,4 +1,4 @@
-# DeepLabV2 on VOC; after each epoch a pass over the training images updates their labels.
+# DeepLabV2 on VOC; after each epoch training's own predictions update the labels.
 _base_ = '../grm/deeplabv2_r101_aspp256_voc.py'
 custom_hooks = _base_.custom_hooks + [
     dict(type='MutualComplementaryHook', masks='SegmentationClassAug')

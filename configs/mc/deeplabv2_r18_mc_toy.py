@@ -1,4 +1,4 @@
-# The toy set: an update by a pass over the images after each epoch.
+# The toy set: updates after each epoch from training's own predictions.
 _base_ = '../grm/deeplabv2_r18_aspp_toy.py'
 custom_hooks = _base_.custom_hooks + [
     dict(type='MutualComplementaryHook', masks='SegmentationClass')

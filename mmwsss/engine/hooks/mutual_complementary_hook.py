@@ -52,9 +52,9 @@ class MutualComplementaryHook(Hook):
         by_epoch (bool): Whether ``interval``, ``begin`` and ``end`` count epochs. Default True.
         begin (int): No update before this many are done. Default 0.
         end (int, optional): None after this many.
-        source (str): ``'inference'``: a pass over the whole training images, shared by the ranks;
-            ``'online'``: the predictions that training makes anyway, at the pixels its crops
-            covered since the last update.
+        source (str): ``'online'``, the default: the predictions that training makes anyway, at the
+            pixels its crops covered since the last update; ``'inference'``: a pass over the whole
+            training images, shared by the ranks.
         store (str, optional): Folder of the label store, seen by all processes. Default:
             ``labels`` in the work dir.
         image_classes (str, optional): Classes that predictions may add to an image: those of its
@@ -85,7 +85,7 @@ class MutualComplementaryHook(Hook):
                  by_epoch: bool = True,
                  begin: int = 0,
                  end: Optional[int] = None,
-                 source: str = 'inference',
+                 source: str = 'online',
                  store: Optional[str] = None,
                  image_classes: Optional[str] = 'labels',
                  min_confidence: Optional[float] = 0.8,

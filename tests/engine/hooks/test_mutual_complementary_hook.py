@@ -117,6 +117,7 @@ def test_options_reach_the_update(train, data, hook):
 def test_by_default_sure_predictions_of_the_images_classes_count():
     hook = MutualComplementaryHook()
     assert hook.updater_options['image_classes'] == 'labels' and hook.min_confidence == 0.8
+    assert hook.source_name == 'online'
 
 
 def test_image_level_labels_restrict_classes(train, data, tmp_path):

@@ -50,8 +50,8 @@ MODEL = dict(
 
 
 def options(hook: dict, lr: float = 0., **more) -> dict:
-    """Overrides of the tiny config: this model, weak labels, the hook: Eq. 11 unless it says."""
-    hook = {'image_classes': None, 'min_confidence': None, **hook}
+    """Overrides of the tiny config: model, weak labels, the hook: Eq. 11 unless it says."""
+    hook = {'source': 'inference', 'image_classes': None, 'min_confidence': None, **hook}
     return {
         'model': copy.deepcopy(MODEL),
         'optim_wrapper.optimizer': dict(_delete_=True, type='SGD', lr=lr),

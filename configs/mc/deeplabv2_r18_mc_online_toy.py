@@ -1,5 +1,0 @@
-# The toy set: updates after each epoch from training's own predictions.
-_base_ = '../grm/deeplabv2_r18_aspp_toy.py'
-custom_hooks = _base_.custom_hooks + [
-    dict(type='MutualComplementaryHook', source='online', masks='SegmentationClass')
-]
