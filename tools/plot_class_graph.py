@@ -22,6 +22,8 @@ from mmwsss.atomic_files import replacing  # noqa: E402
 from mmwsss.knowledge import ClassGraph  # noqa: E402
 from mmwsss.models.layers.adjacency import (ADJACENCY_MODES, coupling,  # noqa: E402
                                             normalize_adjacency)
+from mmwsss.visualization.graph_drawing import (layout, nearest_classes,  # noqa: E402
+                                                strongest_links, symmetric)
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -32,19 +34,6 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--nearest', type=int, default=3, help='neighbours listed for each class')
     parser.add_argument('--links', type=int, default=2, help='links drawn for each class')
     return parser.parse_args(argv)
-
-
-def off_diagonal(relations: np.ndarray) -> np.ndarray:
-    return relations - np.diag(np.diagonal(relations))
-
-
-def nearest_classes(graph: ClassGraph, count: int) -> dict:
-    """Class -> its strongest partners with their relation, strongest first."""
-    weights = off_diagonal(graph.relations)
-    return {name: [(graph.names[other], float(weights[row, other]))
-                   for other in np.argsort(-weights[row], kind='stable')[:count]
-                   if weights[row, other] > 0]
-            for row, name in enumerate(graph.names)}
 
 
 def couplings(graph: ClassGraph) -> dict:
@@ -70,37 +59,18 @@ def draw_heat_map(axes, graph: ClassGraph) -> None:
 
 def draw_network(axes, graph: ClassGraph, links: int) -> None:
     """Classes by the leading directions of their relations; each with its strongest links."""
-    weights = off_diagonal(graph.relations)
-    weights = np.maximum(weights, weights.T)
+    weights = symmetric(graph)
     place = layout(weights)
     top = weights.max() if weights.max() > 0 else 1.0
-    for row in range(len(graph)):
-        for other in np.argsort(-weights[row], kind='stable')[:links]:
-            if weights[row, other] > 0:
-                axes.plot(*place[[row, other]].T, color='tab:blue', zorder=1, alpha=0.7,
-                          linewidth=0.5 + 4 * (weights[row, other] / top) ** 0.5)
+    for row, other in strongest_links(weights, links):
+        axes.plot(*place[[row, other]].T, color='tab:blue', zorder=1, alpha=0.7,
+                  linewidth=0.5 + 4 * (weights[row, other] / top) ** 0.5)
     axes.scatter(*place.T, s=25, color='black', zorder=2)
     for name, (x, y) in zip(graph.names, place):
         axes.annotate(name, (x, y), xytext=(3, 3), textcoords='offset points',
                       fontsize=9 if len(graph) <= 30 else 6)
     axes.set_title(f'{links} strongest links of each class')
     axes.axis('off')
-
-
-def layout(weights: np.ndarray, steps: int = 300) -> np.ndarray:
-    """Springs along links, all classes pushing each other away (Fruchterman and Reingold 1991)."""
-    size = len(weights)
-    place = np.random.default_rng(0).uniform(-1, 1, (size, 2))
-    pull = np.sqrt(weights / weights.max()) if weights.max() > 0 else weights
-    ideal = 2 / max(size, 1) ** 0.5
-    for step in range(steps):
-        offset = place[:, None] - place[None]
-        distance = np.maximum(np.linalg.norm(offset, axis=-1), 1e-3)[..., None]
-        force = (offset / distance * (ideal**2 / distance - pull[..., None] * distance**2 / ideal)
-                 ).sum(axis=1)
-        length = np.maximum(np.linalg.norm(force, axis=1, keepdims=True), 1e-9)
-        place += force / length * np.minimum(length, 0.1 * (1 - step / steps))
-    return place
 
 
 def draw_nearest(axes, graph: ClassGraph, count: int) -> None:

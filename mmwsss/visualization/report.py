@@ -5,9 +5,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmwsss.atomic_files import write_text_atomic
 from mmwsss.engine.pipeline.status import clock
+from mmwsss.knowledge import ClassGraph
 
 from . import charts, drawing, pictures, tables
 from .gallery import galleries
+from .graph_drawing import graph_drawings
 from .run_record import Run, StageRecord, section
 
 IGNORED = 255
@@ -40,7 +42,6 @@ def report_content(run: Run, shown: int = 12) -> dict:
     qualities = _qualities(run)
     groups = galleries(run, shown)
     maps = run.stage('maps')
-    graph = run.output('graph', 'picture')
     content = dict(
         run=run, facts=_facts(run), headline=_headline(run), figures=_figures(run),
         wide=drawing.wide_drawing(run), tall=drawing.tall_drawing(run), galleries=groups,
@@ -48,7 +49,7 @@ def report_content(run: Run, shown: int = 12) -> dict:
         threshold=None if maps is None else charts.threshold_chart(maps.read_json('quality')),
         table=tables.class_table(run.classes, qualities),
         table_images={name: quality.get('images') for name, quality in qualities.items()},
-        graph=None if graph is None else pictures.picture_file(graph, 1100),
+        graph=_graph(run),
         versions=tables.version_tables(run), strip=_strip(run), losses=charts.loss_charts(run),
         stages=tables.stage_rows(run), environment=tables.environment_rows(run),
         code=_code(run))
@@ -121,6 +122,18 @@ def _legend(run: Run, groups) -> list[dict]:
     return [dict(colour=pictures.colour(value), name='ignored' if value == IGNORED else
                  run.classes[value] if value < run.num_classes else str(value))
             for value in values]
+
+
+def _graph(run: Run) -> dict | None:
+    """Drawings of the class graph, and the tool's picture of it."""
+    path, picture = run.output('graph', 'graph'), run.output('graph', 'picture')
+    shown = None if picture is None else pictures.picture_file(picture, 1100)
+    try:
+        drawn = None if path is None else graph_drawings(ClassGraph.load(path))
+    except (OSError, ValueError) as error:
+        run.notes.append(f'class graph: {error}')
+        drawn = None
+    return dict(drawn=drawn, picture=shown) if drawn or shown else None
 
 
 def _strip(run: Run) -> dict | None:

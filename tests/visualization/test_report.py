@@ -323,3 +323,19 @@ def test_command_says_what_is_wrong(tmp_path, capsys):
     with pytest.raises(SystemExit):
         call_tool(tmp_path, '--data', tmp_path)
     assert 'needs both' in capsys.readouterr().err
+
+
+def test_class_graph_is_text_and_a_damaged_one_is_noted(whole):
+    root, work = whole
+    content, html = make(work)
+    assert html.count('Strongest links between classes') == 2
+    assert len(content['graph']['drawn']['nearest']) == 20
+    path = work / 'stages/graph/graph.npz'
+    kept = path.read_bytes()
+    try:
+        path.write_bytes(b'cut')
+        content, html = make(work)
+    finally:
+        path.write_bytes(kept)
+    assert any('class graph' in note for note in content['notes'])
+    assert 'Strongest links between classes' not in html and 'Heat map and coupling' in html

@@ -6,6 +6,7 @@ from PIL import Image
 
 from mmwsss.datasets.classes import VOC_CLASSES
 from mmwsss.datasets.image_labels import ImageLabels
+from mmwsss.knowledge import ClassGraph
 from mmwsss.labels import ActivationStore, LabelStore
 from mmwsss.labels.palette_png import decode_labels, encode_labels
 from mmwsss.toy import ToySpec, write_toy_dataset
@@ -55,6 +56,8 @@ def make_work_dir(root, train=6, val=4, size=48, classes=None):
         (work / f'stages/test/predictions/{image_id}.png').write_bytes(
             encode_labels(spoiled(read_mask(toy, image_id), 0.05 * k + 0.03, k)))
     Image.new('RGB', (60, 40), 'white').save(work / 'stages/graph/graph.png')
+    relations = np.random.default_rng(0).uniform(size=(20, 20))
+    ClassGraph(labels.classes, relations, np.eye(20), {}).save(work / 'stages/graph/graph.npz')
     write_overview(work, toy, labels.classes)
     for stage in STAGES:
         write_stage(work, stage)
@@ -106,7 +109,7 @@ def write_overview(work, toy, classes, **data):
 
 
 OUTPUTS = dict(
-    graph=dict(picture='stages/graph/graph.png'),
+    graph=dict(graph='stages/graph/graph.npz', picture='stages/graph/graph.png'),
     maps=dict(activations='stages/maps/activations', quality='stages/maps/quality.json'),
     seeds=dict(labels='stages/seeds/labels', quality='stages/seeds/quality.json'),
     walk=dict(labels='stages/walk/labels', quality='stages/walk/quality.json'),

@@ -132,8 +132,9 @@ class LoadSegLabels(BaseTransform):
 def _check_size(label: Tuple[int, int], image: Tuple[int, int], path: str, img_path: str) -> None:
     if tuple(label) == tuple(image):
         return
-    hint = ('an EXIF orientation turned the image: load it with '
-            "color_type='color_ignore_orientation'" if tuple(label) == tuple(image)[::-1] else
+    hint = ('an EXIF orientation turns the image: load it with '
+            "color_type='color_ignore_orientation', or turn its pixels if the label is upright"
+            if tuple(label) == tuple(image)[::-1] else
             'make the label again from this image')
     raise ValueError(f'label {path} is {label[1]}x{label[0]} pixels, its image {img_path} '
                      f'{image[1]}x{image[0]} (width x height): {hint}')
