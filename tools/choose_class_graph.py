@@ -26,7 +26,6 @@ from mmwsss.datasets.classes import COCO_CLASSES, VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
 from mmwsss.datasets.image_labels import ImageLabels  # noqa: E402
 from mmwsss.knowledge import ClassGraph, cooccurrence_relations  # noqa: E402
-from mmwsss.knowledge.names import UnknownClassError  # noqa: E402
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -55,7 +54,7 @@ def choose(args: argparse.Namespace) -> tuple[ClassGraph, str]:
         try:
             return (ClassGraph.load(shipped).align(names),
                     f'the ready graph {shipped!r} knows all {len(names)} classes')
-        except UnknownClassError as error:
+        except ValueError as error:  # unknown classes, or two that are one there
             reason = str(error)
     if labels is None:
         raise ValueError(f'no ready graph fits ({reason}), and without --labels there are no '

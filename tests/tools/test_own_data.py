@@ -144,6 +144,9 @@ def test_graphs_are_ready_ones_or_co_occurrences(own, capsys):
             if i != j:
                 assert (graph.relations[i, j] > 0) == ((one, other) in related)
     assert choose(['--classes', 'voc', '--out', str(own / 'voc.npz')]) == 0
+    ImageLabels(('bicycle', 'bike'), dict(a=['bike'], b=['bicycle'])).save(own / 'two.json')
+    assert choose(['--labels', str(own / 'two.json'), '--out', str(own / 'two.npz')]) == 0
+    assert ClassGraph.load(own / 'two.npz').names == ('bicycle', 'bike')
     assert "the ready graph 'voc' knows all 20" in capsys.readouterr().out
 
 
