@@ -11,7 +11,7 @@ from mmwsss.datasets.classes import COCO_CLASSES, VOC_CLASSES
 from tests.paths import ROOT
 
 FOLDER = ROOT / 'configs'
-NAMES = sorted(path.name for path in (FOLDER / 'irn').glob('seeds_*.py'))
+NAMES = sorted(path.name for path in (FOLDER / 'irn').glob('[sc]*_*.py'))
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,8 @@ def load(name):
 
 
 def test_there_are_configs():
-    assert NAMES == ['seeds_coco.py', 'seeds_toy.py', 'seeds_voc.py', 'seeds_vocmini.py']
+    assert NAMES == ['crf_vocmini.py', 'seeds_coco.py', 'seeds_toy.py', 'seeds_voc.py',
+                     'seeds_vocmini.py']
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -36,8 +37,10 @@ def test_reads_and_writes_where_its_name_says(name):
     assert writer.out == cfg.test_dataloader.dataset.skip_stored == out
     made = METRICS.build(writer)
     foreground, background = (0.70, 0.50) if 'vocmini' in name else (0.35, 0.10)
-    assert made.rule.settings() == dict(kind='two_thresholds', foreground=foreground,
-                                        background=background, normalize='class')
+    assert made.rule.settings() == (
+        dict(kind='threshold', threshold=0.60, normalize='class') if 'crf' in name else
+        dict(kind='two_thresholds', foreground=foreground, background=background,
+             normalize='class'))
     crf = made.crf.settings()
     assert (crf['gaussian_xy'], crf['gaussian_weight'], crf['bilateral_xy'], crf['bilateral_rgb'],
             crf['bilateral_weight'], crf['iterations'], crf['label_probability']) == (
@@ -70,6 +73,6 @@ def test_takes_the_maps_that_a_classifier_config_writes(name):
 
 def test_the_boundary_network_walks_the_maps_that_the_seeds_come_from():
     for name in NAMES:
-        data = name[len('seeds_'):-len('.py')]
+        data = Path(name).stem.partition('_')[2]
         partner, = list((FOLDER / 'irn').glob(f'irn_*_{data}.py'))
         assert Config.fromfile(partner).model.walk.store == load(f'irn/{name}').model.store
