@@ -57,7 +57,9 @@ def run_stage(space: Workspace, stage: Stage, settings: Settings) -> bool:
               if entry['fingerprint'] is None]
     if absent:
         raise StageFailedError(f'stage {stage.name!r} lacks its input {", ".join(absent)}: run '
-                               'the stage that makes it, or check where the data lie')
+                               'the stage that makes it, or check where the data lie '
+                               '(tools/prepare_voc.py and tools/prepare_coco14.py make lists and '
+                               'image-level labels)')
     decision = decide(space, prepared, inputs, settings.ignore_code, settings.force)
     if decision.why is None:
         record = prepared.record.read()
