@@ -12,8 +12,8 @@ nothing that can be read half:
     train.txt, val.txt   ids; every 10th image is for validation, or those of --val
     judged.txt           training images with a mask, if --masks is given
 
-Masks (0 background, k for the k-th class, 255 ignored) only judge. With them, validation images
-are every 5th of those that have one.
+Masks (0 background, k for the k-th class, 255 ignored) only judge. They must have the size of the
+image as stored. With them, validation images are every 5th of those that have one.
 """
 import argparse
 import json
@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'mmwsss').is_dir():
     sys.path.insert(0, str(ROOT))
+
+from PIL import Image  # noqa: E402
 
 from mmwsss.atomic_files import write_atomic  # noqa: E402
 from mmwsss.datasets import label_sources  # noqa: E402
@@ -100,6 +102,28 @@ def image_files(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     return found, twins
 
 
+def check_masks(folder: Path, ids: list, files: dict) -> None:
+    """``ValueError`` for masks that cannot be read or have another size than their image."""
+    wrong, turned = [], 0
+    for image_id in ids:
+        path = folder / f'{image_id}.png'
+        if not path.is_file():
+            continue
+        try:
+            with Image.open(path) as mask, Image.open(files[image_id]) as image:
+                if mask.size != image.size:
+                    wrong.append(f'{path} {mask.width}x{mask.height}, its image '
+                                 f'{image.width}x{image.height}')
+                    turned += mask.size == image.size[::-1]
+        except (OSError, ValueError) as error:
+            raise ValueError(f'{path} or its image cannot be read: {error}') from error
+    if wrong:
+        hint = (f'; {turned} lie across their image, as after an EXIF orientation: turn the '
+                'pixels of the images (docs/own_data.md)' if turned else '')
+        raise ValueError(f'{len(wrong)} masks have another size than their image: '
+                         f'{"; ".join(wrong[:SHOWN])}{hint}')
+
+
 def report(out: Path, labels: ImageLabels, figures: dict, ids: list, files: dict,
            twins: list) -> None:
     """Say what was made, and what was left out with examples."""
@@ -150,6 +174,8 @@ def main(argv=None) -> int:
         if not ids:
             raise ValueError(f'no labelled image is in {args.images}: ids in {args.labels} are '
                              f'like {sorted(labels.images)[:2]}, images like {sorted(files)[:2]}')
+        if args.masks is not None:
+            check_masks(args.masks, ids, files)
         train, held, judged = split(ids, args)
     except (OSError, ValueError) as error:
         print(f'prepare_own_data: {error}', file=sys.stderr)

@@ -60,6 +60,20 @@ def test_masks_decide_what_is_held_out_and_leave_no_list_behind(own):
     assert not (own / 'out/judged.txt').exists()
 
 
+def test_masks_of_other_sizes_are_refused_before_any_work(own, capsys):
+    masks = own / 'masks'
+    masks.mkdir()
+    for image_id, size in dict(b=(20, 16), c=(16, 20), d=(10, 8)).items():
+        Image.new('L', size).save(masks / f'{image_id}.png')
+    assert prepare(own, '--masks', masks) == 1
+    err = capsys.readouterr().err
+    assert '2 masks have another size' in err and 'c.png 16x20, its image 20x16' in err
+    assert '1 lie across' in err and not (own / 'out').exists()
+    (masks / 'c.png').write_bytes(b'no image')
+    assert prepare(own, '--masks', masks) == 1
+    assert 'c.png or its image cannot be read' in capsys.readouterr().err
+
+
 def test_what_is_left_out_is_named(own, capsys):
     Image.new('RGB', (20, 16)).save(own / 'images/a.png')
     assert prepare(own) == 0
