@@ -20,3 +20,12 @@ def difference(values: List[float]) -> str:
         return 'no common seed'
     error = f' ± {stdev(values) / math.sqrt(len(values)):.2f}' if len(values) > 1 else ''
     return f'{mean(values):+.2f}{error} ({", ".join(f"{value:+.2f}" for value in values)})'
+
+
+def numbers(values: List[float]) -> dict:
+    """``n``, ``mean``, ``std`` (of a sample) and ``error`` (standard error of the mean); None
+    where there are too few values."""
+    several = len(values) > 1
+    deviation = stdev(values) if several else None
+    return dict(n=len(values), mean=mean(values) if values else None, std=deviation,
+                error=deviation / math.sqrt(len(values)) if several else None)

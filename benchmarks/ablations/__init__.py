@@ -1,0 +1,1 @@
+"""Grids of experiments: config × seed → one table with its control. See docs/ablations.md."""

@@ -1,0 +1,37 @@
+# Forms of graph reasoning and their controls before the same head; labels are masks.
+grm = 'configs/grm/deeplabv2_effnetlite0_grm_vocmini.py'
+graphs_dir = '{{$MMWSSS_GRAPHS:data/graphs}}'
+config_forms = dict(
+    aspp='no module (control)',
+    globalcontext='x + MLP(GAP(x)), as many parameters (control)',
+    pixelresidual='x + MLP(x), as many parameters (control)',
+    grm_reference='the published layer',
+    grm_bilinear='bilinear score, fixed nodes',
+    grm_additive='additive score, fixed nodes',
+    grm_gathered='bilinear score, gathered nodes',
+    grm_coarse='bilinear score, coarse nodes: ConceptNet rescaled, word2vec (default)')
+coarse = {
+    'paper': ('graph: ConceptNet as published', {'adjacency': 'paper'}),
+    'row_max': ('graph: ConceptNet, rows over their largest value', {'adjacency': 'row_max'}),
+    'cooccurrence': ('graph: co-occurrence', {'graph': 'voc_cooccurrence'}),
+    'identity': ('graph: identity (control)', {'adjacency': 'identity'}),
+    'uniform': ('graph: all classes alike (control)', {'adjacency': 'uniform'}),
+    'random': ('graph: ConceptNet shuffled by seed (control)',
+               {'graph': graphs_dir + '/voc_random{seed}.npz'}),
+    'glove': ('embeddings: GloVe', {'graph': graphs_dir + '/voc_glove.npz'}),
+    'randomwords': ('embeddings: random (control)', {'embeddings': 'random'}),
+    'learned': ('embeddings: learned from word2vec on', {'embeddings': 'learned'}),
+    'nowords': ('embeddings: none (control)', {'embeddings': 'none'})}
+forms = {
+    **{name: dict(
+        kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{name}_vocmini.py',
+        title=f'`{name}`: {title}') for name, title in config_forms.items()},
+    **{f'coarse_{name}': dict(
+        kind='segmentation', config=grm, title=f'`coarse_{name}`: {title}',
+        options={f'model.decode_head.{key}': value for key, value in options.items()})
+        for name, (title, options) in coarse.items()},
+    **{f'reference_{name}': dict(
+        kind='segmentation', config='configs/grm/deeplabv2_effnetlite0_grm_reference_vocmini.py',
+        title=f'`reference_{name}`: published layer, {coarse[name][0]}',
+        options={f'model.decode_head.{key}': value for key, value in coarse[name][1].items()})
+        for name in ('cooccurrence', 'identity', 'randomwords')}}

@@ -1,0 +1,34 @@
+# pgnn.txt: Table 4 (parts), Table 5 (patches), Table 6 (lambda), as analogues on maps.
+_base_ = './_vocmini.py'
+title = 'P-GNN: parts, patches, weights of the soft-complementary loss'
+note = 'Maps of the 438 training images with official masks, one scale, not mirrored.'
+one_scale = {
+    'test_cfg.fp16': True, 'model.test_cam.scales': (1.0, ), 'model.test_cam.flip': False}
+table = dict(
+    cam='plain CAM on the same images (control)',
+    cam_sc='plain CAM, SC loss',
+    graph='Table 4: patch graph',
+    own='patch graph, single images (control)',
+    self='patch graph, patches see themselves (control)',
+    random='patch graph, random groups (control)',
+    vector='context vector, as many parameters (control)',
+    full='Table 4: patch graph, SC loss',
+    vector_sc='context vector, SC loss (control)',
+    random_sc='patch graph, random groups, SC loss (control)',
+    paper='the literal reading',
+    topk='top-k pooling, 16 patches',
+    cam_topk='plain CAM, top-k pooling (control of top-k rows)',
+    patches4_topk='Table 5: 4 patches',
+    patches36_topk='Table 5: 36 patches',
+    patches64_topk='Table 5: 64 patches',
+    lambda_1_1_1_1='Table 6: lambda (1, 1, 1, 1)',
+    lambda_1_1_1_08='Table 6: lambda (1, 1, 1, 0.8)',
+    lambda_1_08_1_1='Table 6: lambda (1, 0.8, 1, 1)',
+    lambda_08_1_1_1='Table 6: lambda (0.8, 1, 1, 1)')
+entries = {
+    f'pgnn_{name}': dict(
+        kind='classifier', title=f'`{name}`: {row}', test_options=one_scale,
+        control='pgnn_cam_topk' if 'topk' in name and name != 'cam_topk' else None,
+        config=f'configs/pgnn/pgnn_effnetlite0_{name}_vocmini.py'.replace('_full_', '_'))
+    for name, row in table.items()}
+control = 'pgnn_cam'
