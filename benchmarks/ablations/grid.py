@@ -1,8 +1,9 @@
 """What a grid file says: entries (what to run), rows (what to show), the control and the classes.
 
 A grid is a MMEngine config in text style. Strings of an entry may hold ``{seed}`` and what other
-entries of the same seed have made: ``{checkpoint:NAME}``, ``{maps:NAME}``, ``{labels:NAME}``, or
-``{run:NAME}``, its folder.
+entries of the same seed have made: ``{checkpoint:NAME}``, ``{maps:NAME}``, ``{labels:NAME}``,
+``{run:NAME}`` (its folder), or ``{threshold:NAME}``: the background threshold at which its maps
+have the best mIoU of the grid's classes on the judged images.
 """
 import re
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ KINDS = {
     'command': (False, 'scores'),  # any program that writes {run}/scores.json: class -> IoU in %
     'given': (False, None),  # made elsewhere, at ``path``
 }
-_MADE = re.compile(r'\{(run|checkpoint|maps|labels):([A-Za-z0-9_.-]+)\}')
+_MADE = re.compile(r'\{(run|checkpoint|maps|labels|threshold):([A-Za-z0-9_.-]+)\}')
 _NAME = re.compile(r'[A-Za-z0-9_.-]+')
 
 
@@ -220,8 +221,11 @@ def _made(value: Any) -> List[Tuple[str, str]]:
 
 
 def fill(value: Any, places: Mapping[str, str]) -> Any:
-    """The same with each ``{place}`` in its strings replaced; unknown ones stay."""
+    """The same with each ``{place}`` in its strings replaced; unknown ones stay. A string that is
+    a threshold becomes a number."""
     if isinstance(value, str):
+        if value.startswith('{threshold:') and value[1:-1] in places:
+            return float(places[value[1:-1]])
         for place, text in places.items():
             value = value.replace('{' + place + '}', text)
         return value

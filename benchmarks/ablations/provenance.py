@@ -46,8 +46,8 @@ def mixture(runs: Sequence[Run]) -> List[str]:
     if len({record['code'] for record in told.values()}) > 1:
         problems += [f'code {code}: {", ".join(sorted(names))}' for code, names in codes.items()]
     recipes = {run.name: run.recipe() for run in runs if run.name in told}
-    problems += [f'another config than the grid and the MMWSSS_* variables say: {name}' for name in sorted(told)
-                 if told[name]['recipe'] != recipes[name]]
+    problems += [f'another config than the grid and the MMWSSS_* variables say: {name}'
+                 for name in sorted(told) if told[name]['recipe'] != recipes[name]]
     problems += [f'code or config changed while it ran: {name}'
                  for name in sorted(told) if told[name]['mixed']]
     return problems

@@ -1,10 +1,11 @@
 """Numbers of a run: per-class IoUs of its test, or how good its maps or labels are."""
+import math
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List
 
 import numpy as np
-from summarize_labels import rates_of
+from summarize_labels import label_ids, rates_of, summary
 from summarize_runs import read_class_ious
 
 from mmwsss.atomic_files import replacing
@@ -12,13 +13,15 @@ from mmwsss.datasets.classes import VOC_CLASSES
 from mmwsss.datasets.image_ids import read_image_ids
 from mmwsss.engine.pipeline.figures import last_loss, read_figures
 
+from .grid import Grid
 from .runs import Run, is_store, read_json
 
 RATES = 'rates.npz'
 
 
 def measure(run: Run, fresh: bool = False) -> dict:
-    """``iou`` (class -> %) of a test of scores; ``rates`` (file) of maps and labels; ``figures``
+    """``iou`` (class -> %) of a test of scores; ``rates`` (file) and the best
+    ``threshold`` of maps and labels (None for these); ``figures``
     (metrics of the logs) and ``loss``.
 
     Args:
@@ -42,8 +45,14 @@ def measure(run: Run, fresh: bool = False) -> dict:
         path = run.folder / RATES
         if fresh or not path.is_file():
             _judge(run, path)
-        found['rates'] = RATES
+        best = summary(read_rates(run), chosen_ids(run.grid))['threshold']
+        found.update(rates=RATES, threshold=None if math.isnan(best) else best)
     return found
+
+
+def chosen_ids(grid: Grid) -> List[int]:
+    """Label ids of the foreground classes of the headline column; all if the grid names none."""
+    return label_ids([name for name in grid.classes if name != 'background'] or None)
 
 
 def read_rates(run: Run) -> Dict[str, np.ndarray]:

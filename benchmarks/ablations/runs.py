@@ -120,6 +120,9 @@ class Run:
             places[f'run:{need.entry.name}'] = str(need.folder)
             if need.entry.trains or need.entry.kind in ('given', 'scores', 'maps'):
                 places[f'checkpoint:{need.entry.name}'] = need.checkpoint
+            threshold = (need.result or {}).get('metrics', {}).get('threshold')
+            if threshold is not None:
+                places[f'threshold:{need.entry.name}'] = f'{threshold:.4f}'
             for what in ('maps', 'labels'):
                 places[f'{what}:{need.entry.name}'] = str(need.output)
         return fill(value, places)

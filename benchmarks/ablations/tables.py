@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from _seed_tables import difference, numbers, spread
-from summarize_labels import label_ids, summary
+from summarize_labels import summary
 from summarize_runs import mean_iou
 
 from mmwsss.atomic_files import write_text_atomic
@@ -13,7 +13,7 @@ from mmwsss.engine.pipeline.record import write_json
 
 from .grid import Grid
 from .provenance import mixture
-from .results import read_rates
+from .results import chosen_ids, read_rates
 from .runs import Run, all_runs
 
 SCORES = ('miou', 'miou_all')
@@ -39,7 +39,7 @@ def values_of(grid: Grid, runs: Dict[str, Dict[int, Run]], name: str) -> Values:
             found[seed] = dict(miou=mean_iou(metrics['iou'], list(grid.classes) or None),
                                miou_all=mean_iou(metrics['iou'], None))
         elif 'rates' in metrics:
-            chosen = label_ids([c for c in grid.classes if c != 'background'] or None)
+            chosen = chosen_ids(grid)
             base = control.get(seed)
             base = summary(read_rates(base), chosen) if base is not None and (
                 'rates' in base.result['metrics']) else None

@@ -12,7 +12,10 @@ entries = dict(
         test_options=one_scale, title='maps: CAM'),
     labels=dict(
         kind='labels', config='configs/irn/seeds_toy.py',
-        env=dict(MMWSSS_ACTIVATIONS='{maps:cam}'), title='labels', control='cam'),
+        env=dict(MMWSSS_ACTIVATIONS='{maps:cam}'), title='labels', control='cam',
+        options={
+            'test_evaluator.0.rule._delete_': True, 'test_evaluator.0.rule.kind': 'threshold',
+            'test_evaluator.0.rule.threshold': '{threshold:cam}'}),
     aspp=dict(
         kind='segmentation', config='configs/grm/deeplabv2_r18_aspp_toy.py', iterations=4,
         env=dict(MMWSSS_LABELS='{labels:labels}'), title='no module (control)'),
