@@ -81,9 +81,9 @@ def main() -> None:
     launch.fit_to_machine(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
-    launch.end_processes()
     if lock is not None:
         lock.close()
+    launch.end_processes()
 
 
 if __name__ == '__main__':

@@ -1,7 +1,9 @@
 """What tools/train.py and tools/test.py share: finding the config, fitting it to the machine."""
+import atexit
 import datetime
 import os
 import os.path as osp
+import sys
 from typing import Optional, Sequence
 
 import torch
@@ -105,15 +107,24 @@ def init_gloo(launcher: str, timeout: Optional[int] = None) -> None:
 
 
 def end_processes() -> None:
-    """Leave torch.distributed together, after work that went well; nothing in a single process.
+    """The last call of a tool: end together after work that went well; one process just goes on.
 
-    gloo's threads that are still running when Python ends abort the process now and then, and
-    torchrun then calls a finished run failed. Not after an error: the other ranks may wait
-    elsewhere.
+    gloo's threads now and then abort the process while they are taken down ("terminate called
+    without an active exception"), be it by ``destroy_process_group`` or at Python's end, and
+    torchrun then calls a finished run failed. So with gloo the process ends here, once what is
+    registered with ``atexit`` (writers, loader workers) is done. Not after an error: the other
+    ranks may wait elsewhere.
     """
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    dist.barrier()
+    if dist.get_backend() != 'gloo':
         dist.destroy_process_group()
+        return
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def is_first_process(launcher: str) -> bool:

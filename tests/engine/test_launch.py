@@ -1,10 +1,13 @@
 """Configs are found from anywhere and fitted to the machine."""
+import atexit
+
 import pytest
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
 
 from mmwsss.engine import launch
+from tests.processes import run_ranks
 
 
 def test_config_here_before_config_beside_the_tools(tmp_path, monkeypatch):
@@ -106,8 +109,16 @@ def test_first_process(monkeypatch, launcher, env, first):
     assert launch.is_first_process(launcher) is first
 
 
+def _work_and_end(rank, folder):
+    dist.init_process_group('gloo')
+    atexit.register((folder / f'registered {rank}').touch)
+    (folder / f'worked {rank}').touch()
+    launch.end_processes()
+    (folder / f'went on {rank}').touch()
+
+
 def test_processes_end_together(tmp_path):
     launch.end_processes()  # nothing was started: nothing happens
-    dist.init_process_group('gloo', init_method=f'file://{tmp_path}/meet', rank=0, world_size=1)
-    launch.end_processes()
-    assert not dist.is_initialized()
+    run_ranks(_work_and_end, tmp_path, method='spawn')
+    assert {path.name for path in tmp_path.iterdir()} == {
+        'registered 0', 'registered 1', 'worked 0', 'worked 1'}
