@@ -24,7 +24,9 @@ def difference(values: List[float]) -> str:
 
 def numbers(values: List[float]) -> dict:
     """``n``, ``mean``, ``std`` (of a sample) and ``error`` (standard error of the mean); None
-    where there are too few values."""
+    where there are too few values or one is missing (NaN)."""
+    if any(math.isnan(value) for value in values):
+        return dict(n=len(values), mean=None, std=None, error=None)
     several = len(values) > 1
     deviation = stdev(values) if several else None
     return dict(n=len(values), mean=mean(values) if values else None, std=deviation,

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / 'benchmarks'))
 from ablations import cli, tables  # noqa: E402
 from ablations.claims import Claims  # noqa: E402
 from ablations.grid import GRIDS, read_grid  # noqa: E402
-from ablations.runs import all_runs  # noqa: E402
+from ablations.runs import Run, Step, all_runs  # noqa: E402
 
 SCRIPT = ROOT / 'benchmarks/ablations/run.py'
 SHIPPED = sorted(path.stem for path in GRIDS.glob('*.py') if not path.stem.startswith('_'))
@@ -205,6 +205,21 @@ def test_failures_stop_what_needs_them_and_nothing_else(tmp_path, commands, caps
     assert events(tmp_path).count('begin plain_s0') == 1
 
 
+def test_steps_that_are_done_are_not_repeated(tmp_path, commands, monkeypatch):
+    def two_steps(made):
+        start = [sys.executable, str(tmp_path / 'program.py'), str(tmp_path)]
+        return [Step(name, [*start, name, '1', str(made.folder)]) for name in ('first', 'second')]
+
+    monkeypatch.setattr(Run, 'steps', property(two_steps))
+    args = [commands, '--out', str(tmp_path / 'out'), '--seeds', '0', '--entries', 'plain']
+    (tmp_path / 'BREAK_second').touch()
+    assert cli.main(args) == 1
+    (tmp_path / 'BREAK_second').unlink()
+    assert cli.main(args) == 0
+    assert events(tmp_path) == [
+        'begin first', 'end first', 'begin second', 'begin second', 'end second']
+
+
 def test_runs_of_another_recipe_are_refused_kept_or_set_aside(tmp_path, commands, capsys):
     out = tmp_path / 'out'
     args = [commands, '--out', str(out), '--seeds', '0']
@@ -268,7 +283,8 @@ def test_the_table_against_numpy(tmp_path):
 
 
 @pytest.mark.parametrize('values, beyond', [
-    ([1., 1.2, 1.1], True), ([1., -1., 1.1], False), ([-1., -1.2, -1.1], True), ([5.], None)])
+    ([1., 1.2, 1.1], True), ([1., -1., 1.1], False), ([2., -0.5, 1.], False),
+    ([-1., -1.2, -1.1], True), ([5.], None)])
 def test_beyond_noise(values, beyond):
     assert tables.beyond_noise(values) is beyond
 
@@ -299,6 +315,26 @@ def test_maps_of_a_grid_are_summed_up_from_their_rates(tmp_path):
     recall = max(rates['recam']['recall'][t, cat] for t in range(256)
                  if rates['recam']['precision'][t, cat] >= bound)
     assert rows['recam']['metrics']['recall_at']['mean'] == pytest.approx(recall)
+
+
+def test_labels_have_no_threshold_in_any_seed(tmp_path):
+    grid = read_grid(write_grid(tmp_path, """
+        entries = dict(walk=dict(kind='given', path='x'))
+        classes, gt, ids = ['background', 'cat'], 'g', 'i'
+        """))
+    for made in all_runs(grid, [0, 1], tmp_path):
+        made.folder.mkdir(parents=True)
+        np.savez(made.folder / 'rates.npz', ignored=3., **{
+            name: np.full((1, 21), 50. + made.seed) for name in ('iou', 'precision', 'recall')})
+        (made.folder / 'result.json').write_text(json.dumps(dict(
+            seconds=0., attempts=1, commit=None, metrics=dict(figures={}, rates='rates.npz'))))
+    told = tables.table(grid, [0, 1], tmp_path)
+    metrics = told['rows'][0]['metrics']
+    assert metrics['threshold'] == dict(n=2, mean=None, std=None, error=None)
+    assert metrics['miou']['mean'] == 50.5
+    text = tables.write(told, tmp_path / 'tables').read_text()
+    assert '| walk | 2 | 50.50 ± 0.71 |' in text
+    json.loads((tmp_path / 'tables/grid.json').read_text(), parse_constant=pytest.fail)
 
 
 def test_a_network_of_the_toy_grid(tmp_path, monkeypatch, capsys):

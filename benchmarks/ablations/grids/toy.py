@@ -1,6 +1,6 @@
 # A whole chain on rendered scenes, in a minute: shows that the runner works, measures nothing.
 #   python tools/make_toy_dataset.py data/toy --train 8 --val 4
-classes = ['background', 'dog', 'person']
+classes = ['background', 'diningtable', 'person']  # in both lists of that set
 gt = '{{$MMWSSS_TOY:data/toy}}/SegmentationClass'
 ids = '{{$MMWSSS_TOY:data/toy}}/ImageSets/Segmentation/train.txt'
 title = 'Toy: does the runner work?'
