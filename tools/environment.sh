@@ -30,16 +30,22 @@ environment_key() {  # what the environment is made from, as one checksum
 }
 
 make_environment() {  # STACK WHEEL BASE_PYTHON FOLDER
+  # Each step says '|| return 1': called in a condition, 'set -e' does not hold in here, and an
+  # installation that the disk cut off would pass for a finished one.
   local stack=$1 wheel=$2 base=$3 folder=$4
   echo "== making $folder ($stack stack); the download of torch takes the longest"
-  rm -rf "$folder"
+  rm -rf "$folder" || return 1
   "$base" -m venv "$folder" || fail "cannot make a virtual environment with $base;" \
     "on Debian or Ubuntu: apt-get install python3-venv"
   local pip=("$folder/bin/python" -m pip --disable-pip-version-check)
   local files=(-r "requirements/$stack.txt" -r requirements/extras.txt -r requirements/tests.txt)
-  "${pip[@]}" install -q --progress-bar off 'setuptools>=64' wheel "${files[@]}" ${wheel:+"$wheel"}
-  "${pip[@]}" install -q --no-deps --no-build-isolation -e .
+  "${pip[@]}" install -q --progress-bar off 'setuptools>=64' wheel "${files[@]}" \
+    ${wheel:+"$wheel"} || return 1
+  "${pip[@]}" install -q --no-deps --no-build-isolation -e . || return 1
+  "$folder/bin/python" -W ignore -c 'import torch, mmcv, mmseg, mmpretrain, mmwsss' || return 1
 }
+
+free_space() { df -Pk "$1" 2>/dev/null | awk 'NR == 2 {printf "%.1f GB", $4 / 1048576}'; }
 
 ensure_environment() {
   local stack=$1 wheel=${2:-} base folder key
@@ -58,9 +64,9 @@ ensure_environment() {
     flock -n 9 || { echo "== waiting for another run that is installing"; flock 9; }
   fi
   if [ "$(cat "$folder/.mmwsss-ready" 2>/dev/null)" != "$key" ]; then
-    # A subshell of its own: 'set -e' would not reach into a function used in a condition.
-    (set -e; make_environment "$stack" "$wheel" "$base" "$folder") 9>&- || fail \
-      "the installation failed; run the same command again to redo it"
+    make_environment "$stack" "$wheel" "$base" "$folder" 9>&- || fail \
+      "the installation failed (see above; $(free_space .) free here, about 9 GB are needed" \
+      "on Linux, where torch comes with CUDA); run the same command again to redo it"
     echo "$key" > "$folder/.mmwsss-ready.part"
     mv "$folder/.mmwsss-ready.part" "$folder/.mmwsss-ready"
   fi
