@@ -32,7 +32,7 @@ class AttentionMemoryHook(Hook):
     ``meta_keys=mmwsss.datasets.crop_geometry.META_KEYS``.
 
     Samples get ``attention`` (K, h, w), 0 to 1, in the coordinates of their crop, and
-    ``attention_classes``; nothing in the first epoch. The maps are those that training makes
+    ``attention_classes``; nothing before version ``begin``. The maps are those that training makes
     anyway (group attention, class embedding and all), over their maximum in the crop. An epoch is
     a pass of the sampler, ended by the step that completes it; every process reads the same,
     complete version, and a resumed run goes on with the version and the visits of its checkpoint.
@@ -44,6 +44,9 @@ class AttentionMemoryHook(Hook):
         cell (int): pixels of the crop a value of ``attention``. Defaults to 16.
         keep (int): newest versions kept, besides those that the two newest checkpoints need.
             Defaults to 2.
+        begin (int): first version that samples get. The soft-complementary loss holds a network
+            to its earlier maps, so one that starts from random weights has to learn its classes
+            before. Defaults to 1, from the second epoch on (paper).
 
     Raises:
         ValueError: before or in the first iteration, if something of the above is missing.
@@ -52,11 +55,12 @@ class AttentionMemoryHook(Hook):
     priority = 'NORMAL'
 
     def __init__(self, store: Optional[str] = None, stride: int = 4, cell: int = 16,
-                 keep: int = 2) -> None:
-        if stride < 1 or cell < 1 or keep < 1:
-            raise ValueError('stride, cell and keep must be at least 1, got '
-                             f'{stride}, {cell}, {keep}')
+                 keep: int = 2, begin: int = 1) -> None:
+        if min(stride, cell, keep, begin) < 1:
+            raise ValueError('stride, cell, keep and begin must be at least 1, got '
+                             f'{stride}, {cell}, {keep}, {begin}')
         self.root, self.stride, self.cell, self.keep = store, stride, cell, keep
+        self.begin = begin
         self.resumed: Optional[dict] = None
         self.history: List[List[int]] = []
 
@@ -88,7 +92,7 @@ class AttentionMemoryHook(Hook):
     def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         for sample in data_batch['data_samples']:
             self._check(sample)
-            if self.version:
+            if self.version >= self.begin:
                 self._hand(sample)
         self.head.attention_log = []
 
@@ -129,8 +133,10 @@ class AttentionMemoryHook(Hook):
                                                get_world_size()), 'merging attention maps')
         self.history.append([version, self.samples])
         on_main(lambda: self._finish(runner, version), 'completing the attention memory')
+        use = 'are used from now on' if version >= self.begin else (
+            f'are not used yet (begin={self.begin})')
         runner.logger.info(f'attention maps version {version}, of {self.samples - since} samples, '
-                           'are used from now on')
+                           + use)
 
     def _finish(self, runner, version: int) -> None:
         self.memory.complete(version, dict(samples=self.samples))

@@ -118,6 +118,21 @@ def test_a_run_and_its_resumption(data_root, tmp_path):
             assert ours == theirs
 
 
+def test_maps_are_handed_out_from_a_later_version_on(data_root, tmp_path):
+    later = dict(custom_hooks=[dict(type='ExactResumeHook'),
+                               dict(type='AttentionMemoryHook', cell=16, begin=2)])
+    whole, expected = run(data_root, tmp_path / 'whole', iters=10, **later)
+    for step, (samples, losses) in enumerate(zip(expected.samples, expected.losses)):
+        assert [('attention' in s) for s in samples] == [step >= 6] * 4
+        assert (losses['loss_keep'] > 0) is (step >= 6)
+    memory = AttentionMemory(tmp_path / 'whole' / 'attention', ['a', 'b'])
+    stored = memory.store(2).read_stored(expected.samples[6][0].image_id)
+    assert stored[0] == expected.samples[6][0].attention_classes
+    run(data_root, tmp_path / 'cut', iters=4, **later)
+    resumed, record = run(data_root, tmp_path / 'cut', iters=10, resume=True, **later)
+    assert record.losses == expected.losses[4:]
+
+
 def check_what_samples_get(memory, record):
     """Version 1, seen through each crop."""
     store = memory.store(1)
