@@ -12,6 +12,7 @@ from .seeds import (
     confident_labels,
     normalize_activations,
     power_background,
+    remaining_background,
     restrict_classes,
     seed_labels,
     threshold_background,
@@ -23,6 +24,7 @@ __all__ = [
     'ActivationStore', 'CRF_PRESETS', 'CRFRefiner', 'CRFSettings', 'LabelRule', 'LabelStore',
     'PixelAdaptiveRefiner', 'PixelAdaptiveSettings', 'build_refiner', 'complement_labels',
     'confident_labels', 'dense_crf', 'fingerprint', 'kind_of_store', 'normalize_activations',
-    'pixel_adaptive_refine', 'power_background', 'propagate', 'refine_masks', 'restrict_classes',
-    'seed_labels', 'threshold_background', 'walk_labels',
+    'pixel_adaptive_refine', 'power_background', 'propagate', 'refine_masks',
+    'remaining_background', 'restrict_classes', 'seed_labels', 'threshold_background',
+    'walk_labels',
 ]

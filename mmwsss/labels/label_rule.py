@@ -1,4 +1,4 @@
-"""How label maps are made from activation maps: one of three rules, named by plain values.
+"""How label maps are made from activation maps: one of four rules, named by plain values.
 
 K: maps of an image, H, W: its size.
 """
@@ -11,6 +11,7 @@ from .seeds import (
     confident_labels,
     normalize_activations,
     power_background,
+    remaining_background,
     seed_labels,
     threshold_background,
 )
@@ -19,18 +20,22 @@ KINDS = {
     'threshold': dict(threshold=0.30),
     'power': dict(power=4.0),
     'two_thresholds': dict(foreground=0.30, background=0.05),
+    'probability': {},
 }
+_SCORES = dict(threshold=threshold_background, power=power_background,
+               probability=remaining_background)
 NORMALIZATIONS = (None, 'class', 'image')
 
 
 class LabelRule:
-    """Labels from maps by a background threshold, a power, or two thresholds.
+    """Labels from maps by a background threshold, a power, two thresholds, or as probabilities.
 
     Args:
         kind: ``'threshold'``: background where no map exceeds ``threshold`` (0.30).
             ``'power'``: background score (1 - largest map)^``power`` (4).
             ``'two_thresholds'``: sure ``foreground`` (0.30), sure ``background`` (0.05), 255
-            between; IRN's rule, see :func:`confident_labels`.
+            between; IRN's rule, see :func:`confident_labels`. ``'probability'``: maps and
+            background sum to 1 (:class:`SegmentorMaps`); the most probable, no values.
         normalize: what the maps are divided by first: ``'class'``: each its own largest value;
             ``'image'``: the largest of all maps of the image; None: they are taken as they are.
         values: of the kind, as above.
@@ -47,7 +52,10 @@ class LabelRule:
         unknown = sorted(set(values) - set(KINDS[kind]))
         if unknown:
             raise ValueError(f'rule {kind!r} has no {", ".join(unknown)}; it takes '
-                             f'{", ".join(KINDS[kind])}')
+                             f'{", ".join(KINDS[kind]) or "none"}')
+        if kind == 'probability' and normalize is not None:
+            raise ValueError(f'normalize={normalize!r} makes maps that are no probabilities: '
+                             "leave it out with rule kind='probability'")
         self.kind = kind
         self.normalize = normalize
         self.values = {**KINDS[kind], **values}
@@ -76,8 +84,7 @@ class LabelRule:
         maps = self._normalized(maps)
         if self.kind == 'two_thresholds':
             return confident_labels(maps, label_ids, refine=refine, **self.values)
-        score = threshold_background if self.kind == 'threshold' else power_background
-        labels = seed_labels(score(maps, **self.values), label_ids)
+        labels = seed_labels(_SCORES[self.kind](maps, **self.values), label_ids)
         return labels if refine is None else refine(labels)
 
     def _normalized(self, maps: Tensor) -> Tensor:

@@ -61,6 +61,12 @@ def power_background(activations: Tensor, power: float) -> Tensor:
     return torch.cat([background, maps_chw])
 
 
+def remaining_background(probabilities: Tensor) -> Tensor:
+    """Put what the maps leave of 1 before them: (C, H, W) probabilities → (C + 1, H, W)."""
+    maps_chw = _checked_maps(probabilities)
+    return torch.cat([(1 - maps_chw.sum(dim=0, keepdim=True)).clamp(min=0), maps_chw])
+
+
 def seed_labels(scores: Tensor, label_ids: Sequence[int]) -> Tensor:
     """Class id of the largest score.
 

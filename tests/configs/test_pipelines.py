@@ -83,7 +83,15 @@ def test_each_stage_reads_what_the_one_before_it_wrote(pipeline):
     classifier = stages.get('recam', stages['classifier'])
     assert maps.inputs['checkpoint'] == classifier.outputs['checkpoint']
     assert walk.inputs['checkpoint'] == boundary.outputs['checkpoint']
-    assert test.inputs['checkpoint'] == train.outputs['checkpoint']
+    last = train
+    if 'retrain' in stages:
+        relabel, last = stages['relabel'], stages['retrain']
+        assert relabel.inputs['checkpoint'] == train.outputs['checkpoint']
+        assert relabel.config.test_evaluator.out == relabel.outputs['labels']
+        assert last.config.train_dataloader.dataset.data_prefix.seg_map_path == (
+            relabel.outputs['labels'])
+        assert relabel.config.model.module == last.config.model
+    assert test.inputs['checkpoint'] == last.outputs['checkpoint']
     if 'recam' in stages:
         assert stages['recam'].config.load_from == stages['classifier'].outputs['checkpoint']
     assert '/leftover' not in str([stage.config for stage in stages.values()])
@@ -130,6 +138,7 @@ def test_the_method_is_what_the_name_says(pipeline):
     assert ('--crf' in stages['test'].args) is (
         method == 'recommended' or data in ('voc', 'coco'))
     assert ('recam' in stages) is (method != 'pgnn')
+    assert ('retrain' in stages) is (method == 'recommended')
     expected = {'coco': COCO_CLASSES, 'data': OWN}.get(data, VOC_CLASSES)
     assert space.classes() == expected
     assert classifier.num_classes == len(expected)

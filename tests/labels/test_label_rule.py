@@ -12,6 +12,8 @@ from mmwsss.labels import LabelRule, build_refiner, dense_crf
     (dict(kind='threshold', power=2), "'threshold' has no power; it takes threshold"),
     (dict(kind='threshold', threshold=1.2), r'must lie in \[0, 1\]'),
     (dict(kind='power', power=0), 'must be positive'),
+    (dict(kind='probability', normalize='class'), "normalize='class' makes maps that are no prob"),
+    (dict(kind='probability', threshold=0.5), "'probability' has no threshold"),
     (dict(kind='two_thresholds', foreground=0.1, background=0.2), '0 ≤ background ≤ foreground'),
 ])
 def test_bad_rules_are_refused(kwargs, message):
@@ -33,6 +35,19 @@ def test_normalisation():
     assert rules['class'].tolist() == [[9, 3]]    # about 1 against 1, the second 0.5 against 0
     assert LabelRule('threshold', 'image')(torch.zeros(0, 2, 2), []).tolist() == [[0, 0], [0, 0]]
     assert LabelRule('power', 'image')(torch.zeros(1, 1, 1), [4]).tolist() == [[0]]
+
+
+def test_probabilities_leave_the_rest_to_background():
+    torch.manual_seed(0)
+    probability = torch.randn(3, 5, 6).mul(2).softmax(0)  # background first
+    labels = LabelRule('probability')(probability[1:], [3, 9])
+    for y in range(5):
+        for x in range(6):
+            best = max(range(3), key=lambda c: probability[c, y, x])
+            assert labels[y, x] == [0, 3, 9][best]
+    # No background at all: the more probable of the two, though both are far more than it.
+    assert LabelRule('probability')(torch.tensor([[[0.4]], [[0.6]]]), [3, 9]).tolist() == [[9]]
+    assert LabelRule('probability')(torch.zeros(0, 1, 2), []).tolist() == [[0, 0]]
 
 
 def test_refine_is_applied_to_both_maps_of_two_thresholds():

@@ -80,6 +80,8 @@ stages = dict(
             images='{data.images}', train_list='{data.train_list}', labels='{walk.labels}'),
         env=dict(MMWSSS_LABELS='{labels}'),
         key_figure=dict(metric='mIoU', name='val mIoU', unit='%')),
+    relabel=None,  # a second round, where a pipeline asks for it
+    retrain=None,
     test=dict(
         title='test on images with masks',
         inputs=dict(

@@ -8,6 +8,8 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
+from mmwsss.datasets.classes import BACKGROUND
+
 from .. import preflight
 from ..resume import check_resumable, newest_loadable
 from ..safe_load import CheckpointError, use_safe_loading
@@ -50,7 +52,7 @@ class PreflightHook(Hook):
             runner._load_from = self._choose_checkpoint(runner)
         problems = self._check_model(runner, training)
         for dataset in _datasets(runner):
-            problems += self._check_data(_bare(runner.model), dataset)
+            problems += self._check_data(runner.model, dataset)
         if problems:
             raise preflight.PreflightError(list(dict.fromkeys(problems)))
         runner.logger.info('checked before the start: model, class graph, weights, labels')
@@ -60,7 +62,7 @@ class PreflightHook(Hook):
         data set."""
         for metric in runner.test_loop.evaluator.metrics:
             if hasattr(metric, 'check_model'):
-                metric.check_model(_bare(runner.model))
+                metric.check_model(_maker_of_maps(runner.model))
             if hasattr(metric, 'check_data'):
                 metric.check_data(runner.test_loop.dataloader.dataset)
 
@@ -85,6 +87,9 @@ class PreflightHook(Hook):
 
     def _check_data(self, model, dataset) -> List[str]:
         classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+        if classes is not None and getattr(_undistributed(model), 'adds_background', False):
+            classes = (BACKGROUND, *(c for c in classes if c != BACKGROUND))
+        model = _bare(model)
         problems = preflight.check_num_classes(model, classes)
         problems += preflight.check_class_names(model, classes)
         limits = (self.max_headers, self.max_decoded)
@@ -122,9 +127,18 @@ def _check_given(runner, training: bool):
     return problems, keys
 
 
+def _undistributed(model):
+    return model.module if is_model_wrapper(model) else model
+
+
 def _bare(model):
-    model = model.module if is_model_wrapper(model) else model
+    model = _undistributed(model)
     return model.module if isinstance(model, BaseTTAModel) else model
+
+
+def _maker_of_maps(model):
+    model = _undistributed(model)
+    return model if hasattr(model, 'maps_source') else _bare(model)
 
 
 def _on_main(work: Callable):
