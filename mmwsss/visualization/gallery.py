@@ -24,7 +24,7 @@ from .run_record import Run, is_number
 # Judging an image takes some ten milliseconds: of a large set, this many are looked at.
 MOST_JUDGED = 2000
 # Shown beside the image in this order; the later one exists, the rather it is what is judged.
-TRAINED_ON = ('seed', 'pseudo label')
+TRAINED_ON = {'seeds': 'seed', 'walk': 'pseudo label', 'relabel': 'second round'}
 
 
 @dataclass
@@ -101,7 +101,7 @@ def _training(run: Run, count: int) -> Gallery | None:
     if maps_stage is not None:
         threshold = maps_stage.read_json('quality').get('best_threshold')
     labels = {name: open_labels(run.output(stage, 'labels'), run.notes.append)
-              for name, stage in zip(TRAINED_ON, ('seeds', 'walk'))}
+              for stage, name in TRAINED_ON.items()}
     material = _Material(
         images=Images([run.path('images')], _suffixes(run)), classes=run.classes,
         present=class_values(run.path('image_labels'), run.classes, run.notes.append),

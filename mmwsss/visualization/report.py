@@ -14,8 +14,8 @@ from .run_record import Run, StageRecord, section
 
 IGNORED = 255
 # Stages that say how good the labels or the network are, in order.
-_JUDGED = ('maps', 'seeds', 'walk', 'segmentation', 'test')
-_TABLE = dict(seeds='seeds', walk='pseudo labels')
+_JUDGED = ('maps', 'seeds', 'walk', 'segmentation', 'relabel', 'test')
+_TABLE = dict(seeds='seeds', walk='pseudo labels', relabel='second round')
 
 
 def write_report(run: Run, out: Path, shown: int = 12) -> dict:

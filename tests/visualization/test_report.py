@@ -194,6 +194,38 @@ def test_without_masks_the_agreement_of_labels_decides(whole, work):
     assert content['table']['groups'] == ['seeds', 'pseudo labels']
 
 
+def test_labels_of_a_second_round_are_shown_and_judged(whole, work):
+    root, _ = whole
+    folder = work / 'stages/relabel'
+    (folder / 'run').mkdir(parents=True)
+    ids = read_list(root / 'toy', 'train')
+    store = LabelStore(folder / 'labels', num_classes=21)
+    for k, image_id in enumerate(ids):
+        store.write(1, image_id, spoiled(read_mask(root / 'toy', image_id), 0.02 * k, k))
+    store.commit(1, ids)
+    shutil.copy(work / 'stages/walk/quality.json', folder)
+    write_stage(work, 'relabel', kind='test', outputs=dict(
+        labels='stages/relabel/labels', quality='stages/relabel/quality.json'),
+        key_figure=dict(name='mIoU', value=63.5, unit='%'))
+    overview = json.loads((work / 'pipeline.json').read_text())
+    place = [stage['name'] for stage in overview['stages']].index('test')
+    overview['stages'].insert(place, dict(name='relabel', title='the relabel stage', kind='test',
+                                          description=''))
+    (work / 'pipeline.json').write_text(json.dumps(overview))
+    content, html = make(work)
+    check_page(html)
+    assert content['notes'] == []
+    assert [figure['value'] for figure in content['figures']] == [41.5, 52.25, 61.5, 63.5, 64.75]
+    assert content['table']['groups'] == ['seeds', 'pseudo labels', 'second round', 'predictions']
+    rows = content['galleries'][0].rows
+    assert [tile['name'] for tile in rows[0]['tiles']] == [
+        'image', 'activation', 'seed', 'pseudo label', 'second round', 'mask']
+    for row in rows:  # chosen by the last labels
+        mask = read_mask(root / 'toy', row['id'])
+        labels = spoiled(mask, 0.02 * ids.index(row['id']), ids.index(row['id']))
+        assert row['score'] == pytest.approx(slow_mean(labels, mask))
+
+
 @pytest.mark.parametrize('last', range(len(STAGES) + 1))
 def test_any_stages_may_be_missing(work, last):
     for stage in STAGES[last:]:
