@@ -1,5 +1,5 @@
 # The chain with the best figures of docs/results.md: log-sum-exp pooling, ReCAM, walk, careful label
-# updates, a second round on the network's own labels, dense CRF at test time; no class graph.
+# updates, a second round of both on the network's own labels, dense CRF at test; no class graph.
 _base_ = './recam_vocmini.py'
 title = 'What measured best, on the small VOC-shaped set'
 stages = dict(
@@ -22,14 +22,14 @@ stages = dict(
         key_figure=dict(metric='miou', name='mIoU', unit='%')),
     retrain=dict(
         _delete_=True,
-        title='segmentation network on these labels',
-        train='configs/grm/deeplabv2_effnetlite0_aspp_vocmini.py',
+        title='segmentation network on these labels, which it updates too',
+        train='configs/mc/deeplabv2_effnetlite0_mc_vocmini.py',
         inputs=dict(
             images='{data.images}', train_list='{data.train_list}', labels='{relabel.labels}'),
         env=dict(MMWSSS_LABELS='{labels}'),
         key_figure=dict(metric='mIoU', name='val mIoU', unit='%')),
     test=dict(
         title='test on images with masks, dense CRF',
-        test='configs/grm/deeplabv2_effnetlite0_aspp_vocmini.py',
+        test='configs/mc/deeplabv2_effnetlite0_mc_vocmini.py',
         inputs=dict(checkpoint='{retrain.checkpoint}'),
         args=['--out', '{predictions}', '--crf', 'deeplab']))
