@@ -1,5 +1,5 @@
-# P-GNN on a small real set, for CPUs. Its thresholds are those of ReCAM's maps, not its own: no
-# results yet (docs/pgnn.md).
+# P-GNN on a small real set, for CPUs. Its thresholds are those of ReCAM's maps, not its own; the whole
+# was not run yet (docs/pgnn.md).
 _base_ = './grm_vocmini.py'
 title = 'P-GNN on the small VOC-shaped set'
 stages = dict(
