@@ -17,7 +17,7 @@ from tests.paths import ROOT
 
 FOLDER = ROOT / 'configs'
 CLASSIFIERS = ('recam', 'gcn_cam', 'pgnn')  # see test_cls_configs.py, test_pgnn_configs.py
-PSEUDO_LABELS = ('irn', )  # see test_irn_configs.py
+PSEUDO_LABELS = ('irn', 'retrain')  # see test_irn_configs.py, test_retrain_configs.py
 PIPELINES = ('pipelines', )  # see test_pipelines.py
 NAMES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob('[!_]*/*.py')
                if path.parent.name not in CLASSIFIERS + PSEUDO_LABELS + PIPELINES)

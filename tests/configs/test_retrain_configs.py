@@ -62,3 +62,9 @@ def test_labels_the_images_that_are_trained_on(name):
     assert made.crf.settings()['label_probability'] == 0.7
     names = [TRANSFORMS.build(step).__class__.__name__ for step in dataset.pipeline]
     assert names == ['LoadAnyImage', 'PackInputs']
+
+
+def test_listed_in_the_readme():
+    readme = (FOLDER / 'retrain/README.md').read_text()
+    for name in NAMES:
+        assert f'| `{name}` |' in readme
