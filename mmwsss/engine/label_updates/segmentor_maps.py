@@ -66,8 +66,8 @@ class SegmentorMaps(BaseTTAModel):
 
     def merge_preds(self, data_samples_list: Sequence) -> List[BaseDataElement]:
         """Not used: views are averaged before they become maps."""
-        raise NotImplementedError('SegmentorMaps averages over its own scales and mirror images: '
-                                  'leave out --tta')
+        raise ValueError('SegmentorMaps averages over its own scales and mirror images: '
+                         'leave out --tta')
 
     def _filled(self, image: Tensor, sample: BaseDataElement) -> BaseDataElement:
         if 'gt_label' not in sample:
