@@ -1,4 +1,5 @@
-# pgnn.txt: Table 4 (parts), Table 5 (patches), Table 6 (lambda), as analogues on maps.
+# pgnn.txt: Table 4 (parts), Table 5 (patches), Table 6 (lambda), as analogues on maps; each part of
+# Table 4 with average and with top-k pooling.
 _base_ = './_vocmini.py'
 title = 'P-GNN: parts, patches, weights of the soft-complementary loss'
 note = 'Maps of the 438 training images with official masks, one scale, not mirrored.'
@@ -15,9 +16,15 @@ table = dict(
     full='Table 4: patch graph, SC loss',
     vector_sc='context vector, SC loss (control)',
     random_sc='patch graph, random groups, SC loss (control)',
+    slow='patch graph, SC loss, graph at the learning rate of the trunk',
     paper='the literal reading',
-    topk='top-k pooling, 16 patches',
     cam_topk='plain CAM, top-k pooling (control of top-k rows)',
+    cam_sc_topk='plain CAM, SC loss, top-k pooling',
+    graph_topk='patch graph, top-k pooling',
+    own_topk='patch graph, single images, top-k pooling (control)',
+    random_topk='patch graph, random groups, top-k pooling (control)',
+    vector_topk='context vector, top-k pooling (control)',
+    topk='patch graph, SC loss, top-k pooling, 16 patches',
     patches4_topk='Table 5: 4 patches',
     patches36_topk='Table 5: 36 patches',
     patches64_topk='Table 5: 64 patches',

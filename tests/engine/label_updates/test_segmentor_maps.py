@@ -13,8 +13,9 @@ from PIL import Image
 
 import mmwsss  # noqa: F401
 from mmwsss.datasets.image_labels import ImageLabels
-from mmwsss.engine import PreflightError
+from mmwsss.engine import PreflightError, launch
 from mmwsss.labels import LabelStore
+from tests import processes
 from tests.engine import tiny_model  # noqa: F401
 
 H, W = 20, 28
@@ -181,3 +182,22 @@ def test_labels_are_the_most_probable_of_background_and_the_images_classes(root)
 def test_a_segmentor_of_other_classes_is_refused(root):
     with pytest.raises(PreflightError, match='num_classes=6, but the data set has 4 classes'):
         Runner.from_cfg(config(root, num_classes=6)).test()
+
+
+def label_as_one_of_two(rank, folder):
+    torch.set_num_threads(1)
+    cfg = config(folder)
+    cfg.update(launcher='pytorch', experiment_name=f'two_{rank}_{folder.name}')
+    cfg.test_evaluator.out = cfg.test_dataloader.dataset.skip_stored = str(folder / 'two')
+    launch.fit_to_machine(cfg)
+    Runner.from_cfg(cfg).test()
+
+
+def test_two_processes_write_the_labels_of_one(root):
+    Runner.from_cfg(config(root)).test()
+    processes.run_ranks(label_as_one_of_two, root)
+    one, two = LabelStore(root / 'labels'), LabelStore(root / 'two')
+    for name in LABELS:
+        np.testing.assert_array_equal(two.read(name), one.read(name))
+    assert two.manifest()['source']['maps'] == one.manifest()['source']['maps']
+    assert two.manifest()['pixels'] == one.manifest()['pixels']
