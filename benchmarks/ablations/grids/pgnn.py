@@ -1,5 +1,5 @@
-# pgnn.txt: Table 4 (parts), Table 5 (patches), Table 6 (lambda), as analogues on maps; each part of
-# Table 4 with average and with top-k pooling.
+# pgnn.txt: Table 4 (parts), Table 5 (patches), Table 6 (lambda), as analogues on maps; each part
+# of Table 4 with average and with top-k pooling.
 _base_ = './_vocmini.py'
 title = 'P-GNN: parts, patches, weights of the soft-complementary loss'
 note = 'Maps of the 438 training images with official masks, one scale, not mirrored.'
