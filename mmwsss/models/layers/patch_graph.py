@@ -38,6 +38,9 @@ class PatchGraph(nn.Module):
             boxes overlap).
         embed_kernel (int): of the convolution F_E before pooling. Defaults to 1.
         zero_init (bool): the layer begins as the identity. Defaults to True.
+        center (bool): what is added averages to 0 over the pixels of an image: the graph says
+            where and not what, as average pooling does not see it (not of the paper;
+            docs/results.md). Defaults to False.
 
     Raises:
         ValueError: for an unknown option.
@@ -52,7 +55,8 @@ class PatchGraph(nn.Module):
                  class_embedding: str = 'none',
                  fusion: str = 'cross',
                  embed_kernel: int = 1,
-                 zero_init: bool = True) -> None:
+                 zero_init: bool = True,
+                 center: bool = False) -> None:
         super().__init__()
         for name, value, known in (('scope', scope, SCOPES), ('fusion', fusion, FUSIONS),
                                    ('class_embedding', class_embedding, CLASS_EMBEDDINGS)):
@@ -63,6 +67,7 @@ class PatchGraph(nn.Module):
         self.scope = scope
         self.class_embedding = class_embedding
         self.num_heads = num_heads
+        self.center = center
         self.embed = nn.Conv2d(in_channels, channels, embed_kernel, padding=embed_kernel // 2)
         self.classes = None
         if class_embedding != 'none':
@@ -98,9 +103,11 @@ class PatchGraph(nn.Module):
         embedded = self.embed(x).relu()
         nodes, valid = self.nodes(embedded, masks)
         nodes = self.reason(self.add_classes(nodes, labels), valid, group_size, siblings)
-        if self.query is None:
-            return self._broadcast(nodes, masks).to(x.dtype)
-        return self._cross(embedded, nodes, valid).to(x.dtype)
+        added = (self._broadcast(nodes, masks) if self.query is None else
+                 self._cross(embedded, nodes, valid))
+        if self.center:
+            added = added - added.mean(dim=(2, 3), keepdim=True)
+        return added.to(x.dtype)
 
     def nodes(self, embedded: Tensor, masks: Tensor) -> Tuple[Tensor, Tensor]:
         """Eq. 1: mean of each patch.
@@ -185,7 +192,8 @@ class PatchGraph(nn.Module):
 
     def extra_repr(self) -> str:
         fusion = 'broadcast' if self.query is None else 'cross'
-        return f'scope={self.scope!r}, class_embedding={self.class_embedding!r}, fusion={fusion!r}'
+        return (f'scope={self.scope!r}, class_embedding={self.class_embedding!r}, '
+                f'fusion={fusion!r}, center={self.center}')
 
 
 def grid_masks_of(x: Tensor, side: int) -> Tensor:

@@ -210,6 +210,19 @@ def test_layer_equals_loops(fusion, scope, embedding, group_size, patches):
                                atol=2e-5, rtol=2e-5)
 
 
+@pytest.mark.parametrize('fusion', ['cross', 'broadcast'])
+def test_centered_context_is_about_places_alone(fusion):
+    graph = PatchGraph(6, 3, channels=8, num_heads=2, fusion=fusion, zero_init=False, center=True)
+    x = torch.randn(4, 6, 3, 5)
+    masks = grid_masks_of(x, 2)
+    expected = slow_graph(graph, x, masks, 2, None)
+    for b in range(4):
+        for d in range(6):
+            added = expected[b, d] - x[b, d]
+            expected[b, d] = x[b, d] + added - sum(added.flatten().tolist()) / 15
+    torch.testing.assert_close(graph(x, masks, 2), expected, atol=2e-5, rtol=2e-5)
+
+
 def test_begins_as_the_identity_and_every_parameter_learns():
     graph = PatchGraph(6, 3, channels=8, class_embedding='all')
     x = torch.randn(4, 6, 5, 5)
