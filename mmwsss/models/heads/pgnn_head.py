@@ -30,6 +30,7 @@ from .patch_plan import (
 CONTEXTS = ('graph', 'vector', 'none')
 ATTENTION = ('previous', 'current', 'union')
 INFERENCE = ('single', 'group')
+ERASE = ('features', 'maps')
 
 
 class Patches(NamedTuple):
@@ -63,8 +64,12 @@ class PGNNHead(CAMHead):
         attention (str): A of the loss: of the ``'previous'`` epoch (:class:`AttentionMemoryHook`;
             paper), the ``'current'`` map with its gradient, or the larger of both (``'union'``).
         threshold (float): of Eq. 5, on maps over their maximum. Defaults to 0.3.
-        remask (bool): lay A and 1 - A over the maps too before they are pooled: context reaches
-            erased pixels. Defaults to True.
+        erase (str): what A and 1 - A of Eq. 7, 8 are laid over: the ``'features'``, on which the
+            graph then runs again (paper), or the class ``'maps'``. With ``context='none'`` both
+            are the same; with a graph the first lets it learn from the erasing itself
+            (docs/results.md). Defaults to ``'features'``.
+        remask (bool): with ``erase='features'``, lay A and 1 - A over the maps too before they
+            are pooled: context reaches erased pixels. Defaults to True.
         pooling, thr: see :class:`CAMHead`.
 
     Raises:
@@ -84,13 +89,15 @@ class PGNNHead(CAMHead):
                  loss_sc: Optional[dict] = None,
                  attention: str = 'previous',
                  threshold: float = 0.3,
+                 erase: str = 'features',
                  remask: bool = True,
                  pooling: Union[str, dict] = 'gap',
                  thr: float = 0.5,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(num_classes, in_channels, pooling=pooling, thr=thr, init_cfg=init_cfg)
         for name, value, known in (('context', context, CONTEXTS), ('inference', inference,
-                                   INFERENCE), ('attention', attention, ATTENTION)):
+                                   INFERENCE), ('attention', attention, ATTENTION),
+                                   ('erase', erase, ERASE)):
             if value not in known:
                 raise ValueError(f'{name}={value!r} is unknown; use one of {known}')
         if min(patches, group_size, groupings) < 1 or not 0 <= threshold < 1:
@@ -105,7 +112,8 @@ class PGNNHead(CAMHead):
         self.patches, self.max_boxes, self.group_size = patches, max_boxes, group_size
         self.inference, self.groupings = inference, groupings
         self.loss_sc = None if loss_sc is None else MODELS.build(loss_sc)
-        self.attention, self.threshold, self.remask = attention, threshold, remask
+        self.attention, self.threshold = attention, threshold
+        self.erase, self.remask = erase, remask
         self.bank: Optional[NodeBank] = None
         # A list collects the maps (B, C, H, W) of each training step; see AttentionMemoryHook.
         self.attention_log: Optional[List[Tensor]] = None
@@ -237,8 +245,8 @@ class PGNNHead(CAMHead):
         weights = self.loss_sc.options['weights']
         return self.loss_sc(
             self.pool(maps), targets, classes=classes,
-            erase_logits=self._logits_of(x, 1 - region, patches) if weights[0] else None,
-            keep_logits=self._logits_of(x, region, patches) if weights[1] else None,
+            erase_logits=self._logits_of(x, maps, 1 - region, patches) if weights[0] else None,
+            keep_logits=self._logits_of(x, maps, region, patches) if weights[1] else None,
             attention=current if weights[2] else None)
 
     def _region(self, current: Tensor, previous: Sequence[Optional[Tensor]]) -> Optional[Tensor]:
@@ -252,9 +260,12 @@ class PGNNHead(CAMHead):
             known = torch.maximum(known, current)
         return attention_region(known, self.threshold)
 
-    def _logits_of(self, x: Tensor, region: Tensor, patches: Optional[Patches]) -> Tensor:
-        """phi(A, N) of Eq. 7, 8: scores (B, C) of features laid under a region (B, H, W)."""
+    def _logits_of(self, x: Tensor, maps: Tensor, region: Tensor,
+                   patches: Optional[Patches]) -> Tensor:
+        """phi(A, N) of Eq. 7, 8: scores (B, C) of what a region (B, H, W) leaves."""
         region = region[:, None].to(x.dtype)
+        if self.erase == 'maps':
+            return self.pool(maps * region)
         maps = self.class_maps(x * region, patches, self.group_size)
         return self.pool(maps * region if self.remask else maps)
 

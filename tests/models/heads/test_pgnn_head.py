@@ -76,9 +76,10 @@ def test_training_uses_groups_and_inference_each_image_alone():
 
 @pytest.mark.parametrize('context', ['graph', 'vector', 'none'])
 @pytest.mark.parametrize('attention', ['previous', 'current', 'union'])
-@pytest.mark.parametrize('remask', [True, False])
-def test_terms_equal_the_slow_way(context, attention, remask):
-    ours = head(context=context, attention=attention, remask=remask, loss_sc=SC)
+@pytest.mark.parametrize('erase, remask', [
+    ('features', True), ('features', False), ('maps', True)])
+def test_terms_equal_the_slow_way(context, attention, erase, remask):
+    ours = head(context=context, attention=attention, erase=erase, remask=remask, loss_sc=SC)
     x, data = batch()
     earlier = torch.rand(6, 5, 4)
     for b in (0, 1, 3, 4, 5):  # image 2 has none
@@ -89,6 +90,8 @@ def test_terms_equal_the_slow_way(context, attention, remask):
     losses = ours.loss((x, ), data)
 
     def scores(features, region):
+        if erase == 'features' and region is not None:
+            features = features * region
         if context == 'graph':
             features = ours.graph(features, grid_masks_of(x, 2), 3)
         elif context == 'vector':
@@ -107,8 +110,8 @@ def test_terms_equal_the_slow_way(context, attention, remask):
     classes = focus.clone()
     classes[2] = -1 if attention == 'previous' else 0
     expected = soft_complementary_loss(
-        logits, ours.targets(data), scores(x * region, region)[0],
-        scores(x * (1 - region), 1 - region)[0], current, classes)
+        logits, ours.targets(data), scores(x, region)[0],
+        scores(x, 1 - region)[0], current, classes)
     assert set(losses) == {'loss_erase', 'loss_keep', 'loss_tv', 'loss_cls'}
     for name, value in expected.items():
         torch.testing.assert_close(losses[f'loss_{name}'], value)
