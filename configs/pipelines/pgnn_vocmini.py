@@ -1,5 +1,4 @@
-# P-GNN on a small real set, for CPUs. Its thresholds are those of ReCAM's maps, not its own; the whole
-# was not run yet (docs/pgnn.md).
+# P-GNN on a small real set, for CPUs.
 _base_ = './grm_vocmini.py'
 title = 'P-GNN on the small VOC-shaped set'
 stages = dict(
@@ -11,6 +10,9 @@ stages = dict(
     maps=dict(
         test='configs/pgnn/pgnn_effnetlite0_vocmini.py',
         inputs=dict(checkpoint='{classifier.checkpoint}')),
+    seeds=dict(test='configs/irn/seeds_sc_vocmini.py'),
+    boundary=dict(train='configs/irn/irn_effnetlite0_sc_vocmini.py'),
+    walk=dict(test='configs/irn/irn_effnetlite0_sc_vocmini.py'),
     segmentation=dict(
         title='segmentation network, its labels updated as it trains',
         train='configs/mc/deeplabv2_effnetlite0_mc_vocmini.py'),

@@ -32,7 +32,7 @@ def load(name):
 
 
 def test_there_are_configs():
-    assert len(NAMES) == 4
+    assert len(NAMES) == 5
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -42,7 +42,7 @@ def small_model(cfg):
 
 
 def test_there_are_configs():
-    assert len(NAMES) == 57
+    assert len(NAMES) == 64
 
 
 @pytest.mark.parametrize('name', NAMES)

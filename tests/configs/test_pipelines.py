@@ -62,8 +62,8 @@ def pipeline(request, place, environment):
 
 def test_there_are_pipelines():
     assert set(NAMES) == {'grm_voc', 'grm_coco', 'pgnn_voc', 'recam_voc', 'grm_vocmini',
-                          'recam_vocmini', 'pgnn_vocmini', 'recommended_vocmini', 'grm_toy',
-                          'recam_toy', 'pgnn_toy', 'own_data'}
+                          'recam_vocmini', 'pgnn_vocmini', 'recommended_voc',
+                          'recommended_vocmini', 'grm_toy', 'recam_toy', 'pgnn_toy', 'own_data'}
 
 
 def test_each_stage_reads_what_the_one_before_it_wrote(pipeline):
@@ -130,14 +130,16 @@ def test_the_method_is_what_the_name_says(pipeline):
     classifier = stages['classifier'].config.model.head
     assert ('graph' in stages) is (method in ('grm', 'own'))
     assert (head.type == 'GRMHead') is (method in ('grm', 'own'))
-    kinds = dict(grm='GCNClsHead', pgnn='PGNNHead', recam='CAMHead', recommended='CAMHead',
+    kinds = dict(grm='GCNClsHead', pgnn='PGNNHead', recam='CAMHead', recommended='PGNNHead',
                  own='CAMHead')
     assert classifier.get('type', 'CAMHead') == kinds[method]
     hooks = [hook.type for hook in stages['segmentation'].config.custom_hooks]
     assert ('MutualComplementaryHook' in hooks) is (method in ('pgnn', 'recommended'))
     assert ('--crf' in stages['test'].args) is (
         method == 'recommended' or data in ('voc', 'coco'))
-    assert ('recam' in stages) is (method != 'pgnn')
+    assert ('recam' in stages) is (method not in ('pgnn', 'recommended'))
+    if method == 'recommended':
+        assert classifier.context == 'none' and classifier.loss_sc
     assert ('retrain' in stages) is (method == 'recommended')
     expected = {'coco': COCO_CLASSES, 'data': OWN}.get(data, VOC_CLASSES)
     assert space.classes() == expected

@@ -25,8 +25,8 @@ def load(name):
 
 
 def test_there_are_configs():
-    assert NAMES == ['crf_vocmini.py', 'seeds_coco.py', 'seeds_toy.py', 'seeds_voc.py',
-                     'seeds_vocmini.py']
+    assert NAMES == ['crf_vocmini.py', 'seeds_coco.py', 'seeds_sc_vocmini.py', 'seeds_toy.py',
+                     'seeds_voc.py', 'seeds_vocmini.py']
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -36,7 +36,8 @@ def test_reads_and_writes_where_its_name_says(name):
     out = f'work_dirs/{Path(name).stem}/labels'
     assert writer.out == cfg.test_dataloader.dataset.skip_stored == out
     made = METRICS.build(writer)
-    foreground, background = (0.70, 0.50) if 'vocmini' in name else (0.35, 0.10)
+    foreground, background = {'seeds_vocmini.py': (0.70, 0.50), 'seeds_sc_vocmini.py': (
+        0.35, 0.20)}.get(name, (0.35, 0.10))
     assert made.rule.settings() == (
         dict(kind='threshold', threshold=0.60, normalize='class') if 'crf' in name else
         dict(kind='two_thresholds', foreground=foreground, background=background,
@@ -74,5 +75,5 @@ def test_takes_the_maps_that_a_classifier_config_writes(name):
 def test_the_boundary_network_walks_the_maps_that_the_seeds_come_from():
     for name in NAMES:
         data = Path(name).stem.partition('_')[2]
-        partner, = list((FOLDER / 'irn').glob(f'irn_*_{data}.py'))
+        partner, = list((FOLDER / 'irn').glob(f'irn_*[0-9]_{data}.py'))
         assert Config.fromfile(partner).model.walk.store == load(f'irn/{name}').model.store

@@ -20,6 +20,7 @@ table = dict(
     erasemaps='patch graph, SC loss, class maps erased',
     centered='patch graph, SC loss, context about places alone',
     centered_erasemaps='patch graph, SC loss, class maps erased, context about places alone',
+    gentle='patch graph, SC loss: slow, class maps erased, context about places alone',
     paper='the literal reading',
     cam_topk='plain CAM, top-k pooling (control of top-k rows)',
     cam_sc_topk='plain CAM, SC loss, top-k pooling',
