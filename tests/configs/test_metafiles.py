@@ -23,3 +23,13 @@ def test_a_metafile_lists_just_the_configs_of_its_folder(folder):
         assert model['In Collection'] in collections
         assert model['Config'].endswith(f'/{model["Name"]}.py')
         assert None not in model['Metadata']['Architecture']
+
+
+@pytest.mark.parametrize('folder', FOLDERS)
+def test_results_are_those_of_the_page(folder):
+    text = (ROOT / 'configs' / folder / 'metafile.yml').read_text()
+    page = (ROOT / 'docs' / 'results.md').read_text()
+    for model in yaml.load(text, yaml.BaseLoader)['Models']:
+        for result in model.get('Results', ()):
+            for value in result['Metrics'].values():
+                assert f'{value} ±' in page, f'{model["Name"]}: {value} is not in docs/results.md'

@@ -29,6 +29,9 @@ classifiers = dict(
         kind='classifier', config='configs/recam/recam_effnetlite0_lse_weight0_vocmini.py',
         options=dict(load_from='{checkpoint:cam_lse}'), control='cam_lse',
         title='maps: as long as ReCAM, without its loss (control)'),
+    cam_sc=dict(
+        kind='classifier', config='configs/pgnn/pgnn_effnetlite0_cam_sc_vocmini.py',
+        title='maps: CAM, soft-complementary loss'),
     pgnn=dict(
         kind='classifier', config='configs/pgnn/pgnn_effnetlite0_vocmini.py',
         title='maps: P-GNN'),
@@ -51,4 +54,12 @@ label_entries = {
     'walk': dict(
         kind='boundary', config='configs/irn/irn_effnetlite0_vocmini.py',
         env=dict(MMWSSS_LABELS='{labels:seeds}', MMWSSS_ACTIVATIONS='{maps:recam}'),
-        test_options=everything, title='labels: walk on ReCAM', control='cam_crf')}
+        test_options=everything, title='labels: walk on ReCAM', control='cam_crf'),
+    'seeds_sc': dict(
+        kind='labels', config='configs/irn/seeds_sc_vocmini.py', control='cam_crf',
+        env=dict(MMWSSS_ACTIVATIONS='{maps:cam_sc}'),
+        title='labels: seeds of the boundary network, of `cam_sc`'),
+    'walk_sc': dict(
+        kind='boundary', config='configs/irn/irn_effnetlite0_sc_vocmini.py',
+        env=dict(MMWSSS_LABELS='{labels:seeds_sc}', MMWSSS_ACTIVATIONS='{maps:cam_sc}'),
+        test_options=everything, title='labels: walk on `cam_sc`', control='walk')}

@@ -10,6 +10,7 @@ table = dict(
     s_gcn=(student % 'aspp', 'gcn_crf', None, 'aspp on CAM + GCN'),
     s_gcn_identity=(student % 'aspp', 'gcn_identity_crf', None,
                     'aspp on CAM + GCN, identity graph (control)'),
+    s_cam_sc=(student % 'aspp', 'cam_sc_crf', None, 'aspp on CAM + soft-complementary loss'),
     s_pgnn=(student % 'aspp', 'pgnn_crf', None, 'aspp on P-GNN'),
     s_pgnn_own=(student % 'aspp', 'pgnn_own_crf', None,
                 'aspp on P-GNN, single images (control)'),
@@ -17,6 +18,7 @@ table = dict(
     s_recam_weight0=(student % 'aspp', 'recam_weight0_crf', None,
                      'aspp on maps without the loss of ReCAM (control)'),
     s_walk=(student % 'aspp', 'walk', 's_recam', 'aspp on ReCAM + walk'),
+    s_walk_sc=(student % 'aspp', 'walk_sc', 's_walk', 'aspp on `cam_sc` + walk'),
     s_pixelresidual=(student % 'pixelresidual', 'walk', 's_walk',
                      'walk, x + MLP(x) (control)'),
     s_globalcontext=(student % 'globalcontext', 'walk', 's_walk',
@@ -26,6 +28,7 @@ table = dict(
     s_grm_identity=(student % 'grm_identity', 'walk', 's_walk',
                     'walk, + GRM, identity graph (control)'),
     s_mc=(mc % 'mc', 'walk', 's_walk', 'walk, + label updates'),
+    s_sc_mc=(mc % 'mc', 'walk_sc', 's_mc', '`cam_sc`, walk, + label updates'),
     s_grm_mc=(mc % 'grm_mc', 'walk', 's_grm', 'walk, + GRM + label updates'))
 students = {
     name: dict(kind='segmentation', config=config, env=dict(MMWSSS_LABELS='{labels:%s}' % labels),

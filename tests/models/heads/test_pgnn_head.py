@@ -231,7 +231,8 @@ def test_proposals_of_training_samples_and_of_whole_images():
 
 
 def test_bad_options():
-    for kwargs in (dict(context='x'), dict(attention='x'), dict(inference='x'), dict(patches=0),
+    for kwargs in (dict(context='x'), dict(attention='x'), dict(inference='x'), dict(erase='x'),
+                   dict(patches=0),
                    dict(threshold=1.), dict(inference='group', context='vector'),
                    dict(graph=dict(scope='x'))):
         with pytest.raises(ValueError):
