@@ -22,7 +22,7 @@ from .inference import mean_probability
 @MODELS.register_module()
 class SegmentorMaps(BaseTTAModel):
     """Adds maps of the image's classes to test samples, for ``LabelWriter`` and
-    ``ActivationWriter``.
+    ``ActivationWriter(stride=1)``.
 
     A map is the probability of its class among background and the image's classes; what the maps
     leave of 1 is background's: ``rule=dict(kind='probability')`` of ``LabelWriter`` gives the most
