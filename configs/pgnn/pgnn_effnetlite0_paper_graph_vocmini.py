@@ -1,6 +1,6 @@
 # The literal reading: every patch gets the vector of the class, nodes are spread over their patches, maps
 # are made in groups. The class embedding hands the answer to the network.
-_base_ = './pgnn_effnetlite0_graph_vocmini.py'
+_base_ = './pgnn_effnetlite0_fast_vocmini.py'
 model = dict(head=dict(inference='group', remask=False, graph=dict(class_embedding='all', fusion='broadcast', zero_init=False)))
 custom_hooks = [
     dict(type='PreflightHook'),

@@ -1,5 +1,5 @@
 # The literal reading of graph and loss; lambda as printed, l_c a mean over classes.
-_base_ = './pgnn_effnetlite0_vocmini.py'
+_base_ = './pgnn_effnetlite0_rough_vocmini.py'
 model = dict(head=dict(
     inference='group', remask=False, loss_sc=dict(reduction='mean'),
     graph=dict(class_embedding='all', fusion='broadcast', zero_init=False)))

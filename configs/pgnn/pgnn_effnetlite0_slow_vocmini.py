@@ -1,5 +1,5 @@
-# The graph learns as fast as the trunk, not ten times as fast like the classifier after it.
-_base_ = './pgnn_effnetlite0_vocmini.py'
+# The rough form with the graph at the rate of the trunk.
+_base_ = './pgnn_effnetlite0_rough_vocmini.py'
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.graph': dict(lr_mult=1.)}))
 test_dataloader = dict(dataset=dict(skip_stored='work_dirs/pgnn_effnetlite0_slow_vocmini/activations'))
 test_evaluator = dict(out='work_dirs/pgnn_effnetlite0_slow_vocmini/activations')

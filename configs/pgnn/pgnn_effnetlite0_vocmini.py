@@ -1,6 +1,7 @@
-# P-GNN + SC loss: patch graph and soft-complementary loss.
+# P-GNN + SC loss: patch graph and soft-complementary loss, which erases class maps; what the graph adds
+# averages to 0 over an image.
 _base_ = './pgnn_effnetlite0_graph_vocmini.py'
-model = dict(head=dict(loss_sc=dict(type='SoftComplementaryLoss')))
+model = dict(head=dict(graph=dict(center=True), loss_sc=dict(type='SoftComplementaryLoss')))
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ExactResumeHook'),

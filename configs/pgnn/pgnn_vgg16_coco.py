@@ -13,11 +13,12 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://vgg16')),
     head=dict(
         type='PGNNHead', num_classes=80, in_channels=512, pooling='topk', patches=4, group_size=3,
-        graph=dict(channels=256),
+        graph=dict(channels=256, center=True),
         loss_sc=dict(type='SoftComplementaryLoss', reduction='mean', scale=0.0125)))
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3, momentum=0.9, weight_decay=5e-4),
-    paramwise_cfg=dict(_delete_=True, custom_keys={'head.': dict(lr_mult=10.)}))
+    paramwise_cfg=dict(_delete_=True, custom_keys={
+        'head.': dict(lr_mult=10.), 'head.graph': dict(lr_mult=1.)}))
 max_iters = 48000
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=max_iters, by_epoch=False)

@@ -1,5 +1,6 @@
 # pgnn.txt: Table 4 (parts), Table 5 (patches), Table 6 (lambda), as analogues on maps; each part
-# of Table 4 with average and with top-k pooling.
+# of Table 4 with average and with top-k pooling. 16 patches (full) and lambda (1, 1, 0.8, 1) (full)
+# are the other rows of Tables 5 and 6.
 _base_ = './_vocmini.py'
 title = 'P-GNN: parts, patches, weights of the soft-complementary loss'
 note = 'Maps of the 438 training images with official masks, one scale, not mirrored.'
@@ -13,14 +14,20 @@ table = dict(
     self='patch graph, patches see themselves (control)',
     random='patch graph, random groups (control)',
     vector='context vector, as many parameters (control)',
+    fast='patch graph at ten times the rate of the trunk',
+    own_fast='the same, single images (control)',
+    random_fast='the same, random groups (control)',
+    vector_fast='context vector at ten times the rate of the trunk (control)',
     full='Table 4: patch graph, SC loss',
-    vector_sc='context vector, SC loss (control)',
+    own_sc='patch graph, single images, SC loss (control)',
     random_sc='patch graph, random groups, SC loss (control)',
-    slow='patch graph, SC loss, graph at the learning rate of the trunk',
-    erasemaps='patch graph, SC loss, class maps erased',
-    centered='patch graph, SC loss, context about places alone',
-    centered_erasemaps='patch graph, SC loss, class maps erased, context about places alone',
-    gentle='patch graph, SC loss: slow, class maps erased, context about places alone',
+    vector_sc='context vector, SC loss (control)',
+    uncentered='patch graph, SC loss, context about what too',
+    rough='patch graph at ten times the rate of the trunk, SC loss erases features, context about what too',
+    slow='rough, with the graph at the rate of the trunk',
+    erasemaps='rough, with class maps erased',
+    centered='rough, with the context about places alone',
+    centered_erasemaps='rough, with class maps erased and the context about places alone',
     paper='the literal reading',
     cam_topk='plain CAM, top-k pooling (control of top-k rows)',
     cam_sc_topk='plain CAM, SC loss, top-k pooling',
@@ -28,11 +35,13 @@ table = dict(
     own_topk='patch graph, single images, top-k pooling (control)',
     random_topk='patch graph, random groups, top-k pooling (control)',
     vector_topk='context vector, top-k pooling (control)',
-    topk='patch graph, SC loss, top-k pooling, 16 patches',
-    centered_topk='patch graph, SC loss, top-k, context about places alone',
-    patches4_topk='Table 5: 4 patches',
-    patches36_topk='Table 5: 36 patches',
-    patches64_topk='Table 5: 64 patches',
+    topk='patch graph, SC loss, top-k pooling',
+    own_sc_topk='patch graph, single images, SC loss, top-k pooling (control)',
+    random_sc_topk='patch graph, random groups, SC loss, top-k pooling (control)',
+    vector_sc_topk='context vector, SC loss, top-k pooling (control)',
+    patches4='Table 5: 4 patches',
+    patches36='Table 5: 36 patches',
+    patches64='Table 5: 64 patches',
     lambda_1_1_1_1='Table 6: lambda (1, 1, 1, 1)',
     lambda_1_1_1_08='Table 6: lambda (1, 1, 1, 0.8)',
     lambda_1_08_1_1='Table 6: lambda (1, 0.8, 1, 1)',

@@ -89,7 +89,7 @@ class PGNNHead(CAMHead):
                  loss_sc: Optional[dict] = None,
                  attention: str = 'previous',
                  threshold: float = 0.3,
-                 erase: str = 'features',
+                 erase: str = 'maps',
                  remask: bool = True,
                  pooling: Union[str, dict] = 'gap',
                  thr: float = 0.5,

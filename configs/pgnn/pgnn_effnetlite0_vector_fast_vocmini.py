@@ -1,0 +1,5 @@
+# Control: context vector, at ten times the rate of the trunk.
+_base_ = './pgnn_effnetlite0_vector_vocmini.py'
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.vector': dict(lr_mult=10.)}))
+test_dataloader = dict(dataset=dict(skip_stored='work_dirs/pgnn_effnetlite0_vector_fast_vocmini/activations'))
+test_evaluator = dict(out='work_dirs/pgnn_effnetlite0_vector_fast_vocmini/activations')
