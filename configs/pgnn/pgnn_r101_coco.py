@@ -10,7 +10,7 @@ model = dict(
     backbone=dict(
         depth=101, init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet101')),
     head=dict(
-        type='PGNNHead', num_classes=80, pooling='topk', patches=4, group_size=3,
+        type='PGNNHead', num_classes=80, pooling='gap', patches=4, group_size=3,
         graph=dict(channels=256, center=True),
         loss_sc=dict(type='SoftComplementaryLoss', reduction='mean', scale=0.0125)))
 max_iters = 48000

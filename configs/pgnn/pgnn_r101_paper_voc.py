@@ -2,7 +2,7 @@
 # maps made in groups, lambda as printed with l_c a mean.
 _base_ = './pgnn_r101_voc.py'
 model = dict(head=dict(
-    pooling='gap', inference='group', erase='features', remask=False, loss_sc=dict(scale=1.0),
+    inference='group', erase='features', remask=False, loss_sc=dict(scale=1.0),
     graph=dict(class_embedding='all', fusion='broadcast', zero_init=False, center=False)))
 custom_hooks = [
     dict(type='PreflightHook'),

@@ -10,7 +10,7 @@ model = dict(
     backbone=dict(
         depth=101, init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet101')),
     head=dict(
-        type='PGNNHead', pooling='topk', patches=4, group_size=3,
+        type='PGNNHead', pooling='gap', patches=4, group_size=3,
         graph=dict(channels=256, center=True),
         loss_sc=dict(type='SoftComplementaryLoss', reduction='mean', scale=0.05)))
 custom_hooks = [

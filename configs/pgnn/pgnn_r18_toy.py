@@ -10,7 +10,7 @@ model = dict(
     type='PGNNClassifier',
     head=dict(
         type='PGNNHead', pooling='gap', patches=4, group_size=3,
-        graph=dict(channels=64),
+        graph=dict(channels=64, center=True),
         loss_sc=dict(type='SoftComplementaryLoss', weights=(0.1, 0.1, 0.08, 1))))
 max_iters = 600  # from scratch
 train_cfg = dict(max_iters=max_iters)

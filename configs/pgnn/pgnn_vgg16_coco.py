@@ -12,7 +12,7 @@ model = dict(
         type='VGGLargeFOV',
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://vgg16')),
     head=dict(
-        type='PGNNHead', num_classes=80, in_channels=512, pooling='topk', patches=4, group_size=3,
+        type='PGNNHead', num_classes=80, in_channels=512, pooling='gap', patches=4, group_size=3,
         graph=dict(channels=256, center=True),
         loss_sc=dict(type='SoftComplementaryLoss', reduction='mean', scale=0.0125)))
 optim_wrapper = dict(

@@ -42,7 +42,7 @@ def small_model(cfg):
 
 
 def test_there_are_configs():
-    assert len(NAMES) == 64
+    assert len(NAMES) == 73
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -125,6 +125,39 @@ def test_controls_differ_in_one_thing(variant, change):
             k: v for k, v in expected.items() if v is not None}
 
 
+def resolved(name):
+    """Network and rates of a small config."""
+    cfg = load(f'pgnn_effnetlite0_{name}vocmini')
+    return cfg.model.head.to_dict(), cfg.optim_wrapper.paramwise_cfg.custom_keys.to_dict()
+
+
+def test_forms_with_the_loss_differ_in_what_they_are_named_after():
+    head, rates = resolved('')
+    assert head['graph']['center'] and 'erase' not in head  # class maps, by default
+    assert MODELS.build(head).erase == 'maps' and rates['head.graph'] == dict(lr_mult=1.)
+    for name, change in (('own_sc_', dict(scope='own')), ('random_sc_', {}),
+                         ('uncentered_', dict(center=False))):
+        ours, same_rates = resolved(name)
+        assert same_rates == rates
+        assert ours == dict(head, graph=dict(head['graph'], **change))
+    for name, erase, center, rate in (
+            ('rough', 'features', False, 10), ('slow', 'features', False, 1),
+            ('erasemaps', 'maps', False, 10), ('centered', 'features', True, 10),
+            ('centered_erasemaps', 'maps', True, 10), ('paper', 'features', False, 10)):
+        ours, rates = resolved(f'{name}_')
+        assert (ours['erase'], ours['graph']['center']) == (erase, center), name
+        assert rates['head.graph'] == dict(lr_mult=float(rate)), name
+
+
+@pytest.mark.parametrize('slow, fast', [('graph', 'fast'), ('own', 'own_fast'),
+                                        ('random', 'random_fast'), ('vector', 'vector_fast')])
+def test_fast_forms_differ_in_the_rate(slow, fast):
+    (ours, rates), (theirs, fast_rates) = resolved(f'{slow}_'), resolved(f'{fast}_')
+    part = 'head.vector' if slow == 'vector' else 'head.graph'
+    assert ours == theirs
+    assert rates[part] == dict(lr_mult=1.) and fast_rates[part] == dict(lr_mult=10.)
+
+
 def test_all_small_ones_train_on_the_same_stream():
     loaders = [load(name).train_dataloader.to_dict() for name in NAMES if 'vocmini' in name]
     for loader in loaders:
@@ -136,7 +169,8 @@ def test_all_small_ones_train_on_the_same_stream():
 
 
 def test_tables_5_and_6_and_the_literal_reading():
-    for kind in ('vgg16_patches{}_voc', 'effnetlite0_patches{}_topk_vocmini'):
+    for kind in ('vgg16_patches{}_voc', 'effnetlite0_patches{}_topk_vocmini',
+                 'effnetlite0_patches{}_vocmini'):
         for count in (4, 36, 64):
             assert load('pgnn_' + kind.format(count)).model.head.patches**2 == count
     rows = [(1, 1, 1, 1), (1, 1, 1, .8), (1, .8, 1, 1), (.8, 1, 1, 1)]
@@ -147,6 +181,7 @@ def test_tables_5_and_6_and_the_literal_reading():
     for name in ('vgg16_paper_voc', 'r101_paper_voc', 'effnetlite0_paper_vocmini'):
         head = MODELS.build(load(f'pgnn_{name}').model.head)
         assert (head.graph.class_embedding, head.inference, head.remask) == ('all', 'group', False)
+        assert head.erase == 'features' and not head.graph.center
         assert head.graph.query is None and head.graph.out.weight.abs().sum() > 0
         assert head.loss_sc.options['weights'] == (1, 1, 0.8, 1)
         assert head.loss_sc.options['reduction'] == 'mean'

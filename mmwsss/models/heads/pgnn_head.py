@@ -64,10 +64,10 @@ class PGNNHead(CAMHead):
         attention (str): A of the loss: of the ``'previous'`` epoch (:class:`AttentionMemoryHook`;
             paper), the ``'current'`` map with its gradient, or the larger of both (``'union'``).
         threshold (float): of Eq. 5, on maps over their maximum. Defaults to 0.3.
-        erase (str): what A and 1 - A of Eq. 7, 8 are laid over: the ``'features'``, on which the
-            graph then runs again (paper), or the class ``'maps'``. With ``context='none'`` both
-            are the same; with a graph the first lets it learn from the erasing itself
-            (docs/results.md). Defaults to ``'features'``.
+        erase (str): what A and 1 - A of Eq. 7, 8 are laid over: the class ``'maps'`` (default), or
+            the ``'features'``, on which the graph then runs again (paper). With
+            ``context='none'`` both are the same; with a graph the second lets it learn from the
+            erasing itself, and measured worse (docs/results.md).
         remask (bool): with ``erase='features'``, lay A and 1 - A over the maps too before they
             are pooled: context reaches erased pixels. Defaults to True.
         pooling, thr: see :class:`CAMHead`.
