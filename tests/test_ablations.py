@@ -153,6 +153,37 @@ def test_a_claim_ends_with_its_process(tmp_path):
         assert mine
 
 
+def test_a_command_may_make_a_file_for_a_row(tmp_path):
+    program = '''
+import json, pathlib, sys
+source, target = map(pathlib.Path, sys.argv[1:])
+target.write_text(json.dumps({'cat': float(source.read_text())}))
+'''
+    (tmp_path / 'program.py').write_text(program)
+    write = f'import pathlib, sys; pathlib.Path(sys.argv[1]).write_text("4{{seed}}")'
+    path = write_grid(tmp_path, f"""
+        entries = dict(
+            number=dict(kind='command', command=['python', '-c', {write!r}, '{{run}}/number.txt']),
+            row=dict(kind='command', command=['python', {str(tmp_path / 'program.py')!r},
+                     '{{run:number}}/number.txt', '{{run}}/scores.json']))
+        rows = ['row']
+        classes = ['cat']
+        seeds = [2]
+        """)
+    command = [sys.executable, str(SCRIPT), path, '--out', str(tmp_path / 'out')]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    text = (tmp_path / 'out/tables/grid.md').read_text()
+    assert '42.00' in text and 'number' not in text
+    # A row without scores is refused.
+    bad = write_grid(tmp_path, f"""
+        entries = dict(row=dict(kind='command', command=['python', '-c', {write!r}, '{{run}}/x']))
+        classes = ['cat']
+        """)
+    command = [sys.executable, str(SCRIPT), bad, '--out', str(tmp_path / 'bad')]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 1 and 'wrote no' in ended.stdout + ended.stderr
+
+
 def test_killed_grids_go_on_and_processes_share_them(tmp_path, commands):
     out = tmp_path / 'out'
     command = [sys.executable, str(SCRIPT), commands, '--out', str(out)]

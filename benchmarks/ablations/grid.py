@@ -22,7 +22,8 @@ KINDS = {
     'maps': (False, 'maps'),  # maps of another entry's checkpoint, judge them
     'boundary': (True, 'labels'),  # train, walk and write labels, judge them
     'labels': (False, 'labels'),  # labels of stored maps, judge them
-    'command': (False, 'scores'),  # any program that writes {run}/scores.json: class -> IoU in %
+    # Any program; if the entry is a row, it writes {run}/scores.json: class -> IoU in %.
+    'command': (False, 'scores'),
     'given': (False, None),  # made elsewhere, at ``path``
 }
 _MADE = re.compile(r'\{(run|checkpoint|maps|labels|threshold):([A-Za-z0-9_.-]+)\}')
@@ -46,7 +47,8 @@ class Entry:
         checkpoint: for 'scores' and 'maps': what to test, e.g. ``{checkpoint:aspp}``.
         control: entry that its row is compared with; default: the grid's.
         path: for 'given': where maps or labels lie, with ``{seed}``.
-        command: for 'command': program and arguments; ``{run}`` is the folder of the run.
+        command: for 'command': program and arguments; ``{run}`` is the folder of the run, ``python``
+            the Python that runs the grid.
     """
 
     name: str

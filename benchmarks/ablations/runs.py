@@ -98,7 +98,8 @@ class Run:
         """Its commands in order."""
         entry, steps = self.entry, []
         if entry.kind == 'command':
-            return [Step('command', self.filled(list(entry.command)))]
+            program, *rest = self.filled(list(entry.command))
+            return [Step('command', [sys.executable if program == 'python' else program, *rest])]
         if entry.trains:
             steps.append(Step('train', self._tool('train', '--resume')))
         if entry.makes:

@@ -4,6 +4,7 @@
 _base_ = './_vocmini.py'
 title = 'P-GNN: parts, patches, weights of the soft-complementary loss'
 note = 'Maps of the 438 training images with official masks, one scale, not mirrored.'
+figures = ['leak/absent_predicted']  # in %, of classes that an image does not have
 one_scale = {
     'test_cfg.fp16': True, 'model.test_cam.scales': (1.0, ), 'model.test_cam.flip': False}
 table = dict(
@@ -39,6 +40,7 @@ table = dict(
     own_sc_topk='patch graph, single images, SC loss, top-k pooling (control)',
     random_sc_topk='patch graph, random groups, SC loss, top-k pooling (control)',
     vector_sc_topk='context vector, SC loss, top-k pooling (control)',
+    proposals='patch graph, SC loss, 15 boxes of the maps of `cam_sc` and the background as patches',
     patches4='Table 5: 4 patches',
     patches36='Table 5: 36 patches',
     patches64='Table 5: 64 patches',
@@ -52,4 +54,14 @@ entries = {
         control='pgnn_cam_topk' if 'topk' in name and name != 'cam_topk' else None,
         config=f'configs/pgnn/pgnn_effnetlite0_{name}_vocmini.py'.replace('_full_', '_'))
     for name, row in table.items()}
+rows = list(entries)
+# Boxes are made of the maps of all training images.
+entries['pgnn_cam_sc_maps'] = dict(
+    kind='maps', config='configs/pgnn/pgnn_effnetlite0_cam_sc_vocmini.py',
+    checkpoint='{checkpoint:pgnn_cam_sc}', test_options={
+        **one_scale, 'test_dataloader.dataset.ann_file': 'ImageSets/Segmentation/train_aug.txt'})
+entries['pgnn_boxes'] = dict(kind='command', command=[
+    'python', 'tools/make_proposals.py', '--activations', '{maps:pgnn_cam_sc_maps}', '--out',
+    '{run}/proposals.json'])
+entries['pgnn_proposals']['env'] = dict(MMWSSS_PROPOSALS='{run:pgnn_boxes}/proposals.json')
 control = 'pgnn_cam'

@@ -1,5 +1,5 @@
 # Patches are the 15 best proposals (MMWSSS_PROPOSALS, tools/make_proposals.py) and the background.
-_base_ = './pgnn_effnetlite0_topk_vocmini.py'
+_base_ = './pgnn_effnetlite0_vocmini.py'
 model = dict(head=dict(max_boxes=15))
 proposals = '{{$MMWSSS_PROPOSALS:data/proposals.json}}'
 keys = ('sample_idx', 'img_path', 'image_id', 'ori_shape', 'img_shape', 'resized_shape', 'crop_offset',
@@ -22,5 +22,5 @@ test_pipeline = [
 ]
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(
-    dataset=dict(pipeline=test_pipeline, skip_stored='work_dirs/pgnn_effnetlite0_proposals_topk_vocmini/activations'))
-test_evaluator = dict(out='work_dirs/pgnn_effnetlite0_proposals_topk_vocmini/activations')
+    dataset=dict(pipeline=test_pipeline, skip_stored='work_dirs/pgnn_effnetlite0_proposals_vocmini/activations'))
+test_evaluator = dict(out='work_dirs/pgnn_effnetlite0_proposals_vocmini/activations')
