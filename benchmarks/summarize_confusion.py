@@ -22,8 +22,8 @@ if (ROOT / 'mmwsss').is_dir():
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
+from _label_folders import find_runs, label_ids, read_png  # noqa: E402
 from _seed_tables import difference, spread  # noqa: E402
-from summarize_labels import _png, find_runs, label_ids  # noqa: E402
 
 from mmwsss.datasets.classes import VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
@@ -56,7 +56,7 @@ def rates_of(folder: Path, gt: Path, ids: List[str], related: np.ndarray,
     """Shares in % and, as ``group0``…, mean IoU in % of groups of label ids."""
     counts, absent = np.zeros((LABELS, LABELS + 1), dtype=np.int64), 0
     for image_id in ids:
-        image = count_labels(_png(folder, image_id), _png(gt, image_id), LABELS)
+        image = count_labels(read_png(folder, image_id), read_png(gt, image_id), LABELS)
         given, there = image[:, :LABELS].sum(axis=0), image.sum(axis=1)
         absent += int(given[1:][there[1:] == 0].sum())
         counts += image

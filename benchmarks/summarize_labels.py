@@ -24,7 +24,8 @@ if (ROOT / 'mmwsss').is_dir():
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
-from _seed_tables import RUN_NAME, difference, spread  # noqa: E402
+from _label_folders import find_runs, label_ids, read_png  # noqa: E402
+from _seed_tables import difference, spread  # noqa: E402
 
 from mmwsss.datasets.classes import VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
@@ -35,7 +36,6 @@ from mmwsss.evaluation.label_quality import (  # noqa: E402
     label_quality,
 )
 from mmwsss.labels import ActivationStore, LabelStore  # noqa: E402
-from mmwsss.labels.palette_png import decode_labels  # noqa: E402
 
 RATES = ('iou', 'precision', 'recall')
 
@@ -49,7 +49,7 @@ def rates_of(folder: Path, gt: Path, ids: List[str], num_classes: int) -> dict:
         rows = [curve.quality(index) for index in range(THRESHOLDS)]
     else:
         store = LabelStore(folder) if settings.is_file() else folder
-        counts = sum(count_labels(_labels(store, image_id), _png(gt, image_id), num_classes)
+        counts = sum(count_labels(_labels(store, image_id), read_png(gt, image_id), num_classes)
                      for image_id in ids)
         rows = [label_quality(counts)]
     return dict({name: np.stack([row[name] for row in rows]) for name in RATES},
@@ -59,21 +59,14 @@ def rates_of(folder: Path, gt: Path, ids: List[str], num_classes: int) -> dict:
 def _curve(store: ActivationStore, gt: Path, ids: List[str], num_classes: int) -> ThresholdCurve:
     curve = ThresholdCurve(num_classes)
     for image_id in ids:
-        truth = _png(gt, image_id)
+        truth = read_png(gt, image_id)
         classes, maps = store.read(image_id, truth.shape)
         curve.update(maps.clamp(0, 1).numpy(), [label + 1 for label in classes], truth)
     return curve
 
 
-def _png(folder: Path, image_id: str) -> np.ndarray:
-    path = folder / f'{image_id}.png'
-    if not path.is_file():
-        raise ValueError(f'{path}: no such file, but the list names {image_id!r}')
-    return decode_labels(path.read_bytes(), str(path))
-
-
 def _labels(store, image_id: str) -> np.ndarray:
-    return store.read(image_id) if isinstance(store, LabelStore) else _png(store, image_id)
+    return store.read(image_id) if isinstance(store, LabelStore) else read_png(store, image_id)
 
 
 def summary(rates: dict, chosen: List[int], control: Optional[dict] = None) -> dict:
@@ -124,34 +117,6 @@ def table(runs: Dict[str, Dict[int, dict]], control: str, chosen: List[int]) -> 
         rows.append(f'| {name} | {len(seeds)} | {cells[0]} | {change} | '
                     + ' | '.join(cells[1:]) + ' |')
     return rows
-
-
-def find_runs(root: Path) -> Dict[str, Dict[int, Path]]:
-    """Folders NAME_sSEED by name and seed.
-
-    Raises:
-        ValueError: there is none.
-    """
-    runs: Dict[str, Dict[int, Path]] = {}
-    for folder in sorted(root.iterdir()):
-        found = RUN_NAME.match(folder.name)
-        if found and folder.is_dir():
-            runs.setdefault(found['name'], {})[int(found['seed'])] = folder
-    if not runs:
-        raise ValueError(f'{root} has no folder named NAME_sSEED')
-    return runs
-
-
-def label_ids(names: Optional[List[str]]) -> List[int]:
-    """Label ids of VOC classes by name; all 20 for None.
-
-    Raises:
-        ValueError: for a name that is not a VOC class.
-    """
-    unknown = sorted(set(names or ()) - set(VOC_CLASSES))
-    if unknown:
-        raise ValueError(f'--classes: {unknown} are not among {list(VOC_CLASSES)}')
-    return [VOC_CLASSES.index(name) + 1 for name in names or VOC_CLASSES]
 
 
 def main(argv=None) -> int:

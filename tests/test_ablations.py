@@ -154,13 +154,13 @@ def test_a_claim_ends_with_its_process(tmp_path):
 
 
 def test_a_command_may_make_a_file_for_a_row(tmp_path):
-    program = '''
+    program = """
 import json, pathlib, sys
 source, target = map(pathlib.Path, sys.argv[1:])
 target.write_text(json.dumps({'cat': float(source.read_text())}))
-'''
+"""
     (tmp_path / 'program.py').write_text(program)
-    write = f'import pathlib, sys; pathlib.Path(sys.argv[1]).write_text("4{{seed}}")'
+    write = 'import pathlib, sys; pathlib.Path(sys.argv[1]).write_text("4{seed}")'
     path = write_grid(tmp_path, f"""
         entries = dict(
             number=dict(kind='command', command=['python', '-c', {write!r}, '{{run}}/number.txt']),

@@ -47,8 +47,8 @@ class Entry:
         checkpoint: for 'scores' and 'maps': what to test, e.g. ``{checkpoint:aspp}``.
         control: entry that its row is compared with; default: the grid's.
         path: for 'given': where maps or labels lie, with ``{seed}``.
-        command: for 'command': program and arguments; ``{run}`` is the folder of the run, ``python``
-            the Python that runs the grid.
+        command: for 'command': program and arguments; ``{run}`` is the folder of the run,
+            ``python`` the Python that runs the grid.
     """
 
     name: str

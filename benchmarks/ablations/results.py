@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Dict, List
 
 import numpy as np
-from summarize_labels import label_ids, rates_of, summary
+from _label_folders import label_ids
+from summarize_labels import rates_of, summary
 from summarize_runs import read_class_ious
 
 from mmwsss.atomic_files import replacing

@@ -1,6 +1,6 @@
 # pgnn.txt: Table 4 (parts), Table 5 (patches), Table 6 (lambda), as analogues on maps; each part
-# of Table 4 with average and with top-k pooling. 16 patches (full) and lambda (1, 1, 0.8, 1) (full)
-# are the other rows of Tables 5 and 6.
+# of Table 4 with average and with top-k pooling. The row "full" is also that of 16 patches and of
+# lambda (1, 1, 0.8, 1).
 _base_ = './_vocmini.py'
 title = 'P-GNN: parts, patches, weights of the soft-complementary loss'
 note = 'Maps of the 438 training images with official masks, one scale, not mirrored.'
@@ -24,7 +24,7 @@ table = dict(
     random_sc='patch graph, random groups, SC loss (control)',
     vector_sc='context vector, SC loss (control)',
     uncentered='patch graph, SC loss, context about what too',
-    rough='patch graph at ten times the rate of the trunk, SC loss erases features, context about what too',
+    rough='patch graph at ten times the rate of the trunk, SC loss that erases features',
     slow='rough, with the graph at the rate of the trunk',
     erasemaps='rough, with class maps erased',
     centered='rough, with the context about places alone',
@@ -40,7 +40,7 @@ table = dict(
     own_sc_topk='patch graph, single images, SC loss, top-k pooling (control)',
     random_sc_topk='patch graph, random groups, SC loss, top-k pooling (control)',
     vector_sc_topk='context vector, SC loss, top-k pooling (control)',
-    proposals='patch graph, SC loss, 15 boxes of the maps of `cam_sc` and the background as patches',
+    proposals='patch graph, SC loss, patches: 15 boxes of maps of `cam_sc`, and the rest',
     patches4='Table 5: 4 patches',
     patches36='Table 5: 36 patches',
     patches64='Table 5: 64 patches',
