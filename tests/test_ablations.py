@@ -86,7 +86,8 @@ def test_shipped_grids_can_be_read_and_name_configs_that_are_there(name):
     seen = set()
     for entry_name in grid.closure():
         entry = grid.entries[entry_name]
-        assert (ROOT / entry.config).is_file()
+        program = entry.command[1] if entry.kind == 'command' else entry.config
+        assert (ROOT / program).is_file()
         assert set(entry.needs) <= seen, 'needs come first'
         seen.add(entry_name)
     assert seen >= set(grid.rows)
