@@ -2,8 +2,9 @@
 
 The plain classifier is ``PGNNHead`` with ``context='none'``; before it is raced, its loss and
 gradient are compared with those of ``CAMHead``, and so is the graph, which begins as the identity.
-Rows: the patch graph (S = 4, N = 3) without and with the soft-complementary loss, whose two passes
-of the head over erased features are what it costs; then more patches and larger groups.
+Rows: the patch graph (S = 4, N = 3) without and with the soft-complementary loss, which erases
+class maps, or to the letter features, with two more passes of the head; then more patches and
+larger groups.
 
 Memory is the highest number of bytes that live at once in forward and backward, weights and
 inputs aside.
@@ -14,7 +15,7 @@ inputs aside.
 Shape letters: S patches a side, N images in a group.
 """
 import argparse
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import torch
 from _measure import (
@@ -34,7 +35,7 @@ from torch import Tensor, nn
 
 import mmwsss  # noqa: F401
 
-PLAIN, GRAPH, LOSS = 'plain classifier', 'patch graph', 'patch graph + SC loss'
+PLAIN, GRAPH, LOSS = 'plain classifier', 'patch graph', 'patch graph + SC loss, {} erased'
 TRUNKS = {
     'effnetlite0': (dict(type='FrozenTIMMBackbone', model_name='tf_efficientnet_lite0',
                          out_indices=(4, ), output_stride=16, frozen_stages=2, norm_eval=True),
@@ -74,12 +75,14 @@ class Steps:
         sample.set_field([0, 3], 'attention_classes', field_type='metainfo')
         return sample
 
-    def head(self, patches: int = 4, group_size: int = 3, loss: bool = False,
+    def head(self, patches: int = 4, group_size: int = 3, erase: Optional[str] = None,
              context: str = 'graph') -> nn.Module:
+        """``erase``: with the loss, what of; None: without it."""
         return MODELS.build(dict(
             type='PGNNHead', num_classes=20, in_channels=self.width, context=context,
             patches=patches, group_size=group_size, graph=dict(channels=self.channels),
-            loss_sc=dict(type='SoftComplementaryLoss') if loss else None)).to(self.device)
+            **dict(loss_sc=dict(type='SoftComplementaryLoss'), erase=erase) if erase else {}
+        )).to(self.device)
 
     def run(self, head: nn.Module) -> Callable[[], Tensor]:
         def step() -> Tensor:
@@ -136,7 +139,8 @@ def main() -> None:
     steps = Steps(trunk, crop, batch, args.channels or (8 if args.quick else 128), args.device)
     plain = steps.run(steps.head(context='none'))
     main_runs = {PLAIN: plain, GRAPH: steps.run(steps.head()),
-                 LOSS: steps.run(steps.head(loss=True))}
+                 **{LOSS.format(erase): steps.run(steps.head(erase=erase))
+                    for erase in ('maps', 'features')}}
     steps.check_plain({name: main_runs[name] for name in (PLAIN, GRAPH)})
     where = f'{trunk}, {batch} images of {crop}x{crop}'
     compare(steps, main_runs, repeats, f'{where}: S 4, N 3')

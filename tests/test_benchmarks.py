@@ -43,8 +43,8 @@ def test_pgnn_step_beside_the_plain_classifier():
     text = run_quick('pgnn_step.py')
     assert text.count('(equal within') == 4 and 'NOT equal' not in text
     rows = {row[0]: row for row in table_rows(text)}
-    names = ['plain classifier', 'patch graph', 'patch graph + SC loss', 'S 2', 'S 8', 'N 1',
-             'N 12']
+    names = ['plain classifier', 'patch graph', 'patch graph + SC loss, maps erased',
+             'patch graph + SC loss, features erased', 'S 2', 'S 8', 'N 1', 'N 12']
     assert set(names) <= set(rows)
     assert all(NUMBER.search(cell) for name in names for cell in rows[name][1:])
 
