@@ -51,7 +51,8 @@ table = dict(
 entries = {
     f'pgnn_{name}': dict(
         kind='classifier', title=f'`{name}`: {row}', test_options=one_scale,
-        control='pgnn_cam_topk' if 'topk' in name and name != 'cam_topk' else None,
+        control='pgnn_cam_topk' if 'topk' in name and name != 'cam_topk' else
+        'pgnn_full' if name.startswith(('patches', 'lambda', 'proposals')) else None,
         config=f'configs/pgnn/pgnn_effnetlite0_{name}_vocmini.py'.replace('_full_', '_'))
     for name, row in table.items()}
 rows = list(entries)
