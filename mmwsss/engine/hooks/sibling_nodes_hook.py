@@ -11,6 +11,15 @@ from mmengine.registry import DATASETS, HOOKS
 from mmwsss.models.heads.node_bank import NodeBank
 
 
+def sibling_images(cfg: Any) -> dict:
+    """Config of the images that :class:`SiblingNodesHook` chooses from by default: the training
+    set of ``cfg`` with the pipeline of its test set."""
+    wanted = copy.deepcopy(cfg.train_dataloader.dataset)
+    wanted.pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
+    wanted.test_mode = True
+    return wanted
+
+
 @HOOKS.register_module()
 class SiblingNodesHook(Hook):
     """Fills ``head.bank`` of :class:`PGNNHead` before validation and testing.
@@ -57,10 +66,7 @@ class SiblingNodesHook(Hook):
     def _dataset_of(self, runner) -> dict:
         if self.dataset is not None:
             return copy.deepcopy(self.dataset)
-        wanted = copy.deepcopy(runner.cfg.train_dataloader.dataset)
-        wanted.pipeline = copy.deepcopy(runner.cfg.test_dataloader.dataset.pipeline)
-        wanted.test_mode = True
-        return wanted
+        return sibling_images(runner.cfg)
 
     @staticmethod
     @torch.no_grad()

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from mmwsss.datasets.classes import BACKGROUND
 
+from ..hooks.sibling_nodes_hook import sibling_images
 from ..launch import load_config
 
 # A stage gets these from its ``env`` or not at all: leftovers of other work must not leak in.
@@ -62,10 +63,20 @@ def resolve_config(script: str, root: str, env: Mapping[str, str], options: Mapp
     if classes is not None:
         set_classes(cfg, classes)
     cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+    if not train:
+        _keep_siblings(cfg)
     for key in _unused(cfg, train):
         cfg.pop(key, None)  # a new threshold must not train a network again
     _write_to(cfg, outputs)
     return cfg
+
+
+def _keep_siblings(cfg: Config) -> None:
+    """Name the images that a test takes siblings from, before the training set goes."""
+    for hook in cfg.get('custom_hooks') or []:
+        if hook['type'] == 'SiblingNodesHook' and not hook.get('dataset') \
+                and cfg.get('train_dataloader'):
+            hook['dataset'] = sibling_images(cfg)
 
 
 def _unused(cfg: Config, train: bool) -> Sequence[str]:
