@@ -12,6 +12,7 @@ model = dict(
         output_stride=16,
         frozen_stages=4,
         channels_last=True,
+        split_dilated=True,
         init_cfg=dict(
             type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/efficientnet_lite0.pth')),
     stem=None,

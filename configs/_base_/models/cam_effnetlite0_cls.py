@@ -13,6 +13,7 @@ model = dict(
         frozen_stages=2,
         norm_eval=True,
         channels_last=True,
+        split_dilated=True,
         init_cfg=dict(
             type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/efficientnet_lite0.pth')),
     head=dict(in_channels=320))

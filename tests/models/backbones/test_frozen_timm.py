@@ -5,6 +5,7 @@ import torch
 from mmseg.registry import MODELS
 
 import mmwsss  # noqa: F401
+from mmwsss.models.layers.dilated_depthwise import SplitDilatedConv2d
 
 NAME = 'tf_efficientnet_lite0'
 
@@ -54,6 +55,23 @@ def test_channels_last_gives_the_same_features(checkpoint):
     assert stem.is_contiguous(memory_format=torch.channels_last) and not stem.is_contiguous()
     for ours, expected in zip(outs[1], outs[0]):
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_split_dilated_gives_the_same_features_and_gradients(checkpoint):
+    init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint[0]))
+    plain, split = (_backbone(out_indices=(3, 4), output_stride=8, split_dilated=flag,
+                              init_cfg=init_cfg) for flag in (False, True))
+    x = torch.randn(2, 3, 72, 104).double()  # maps of 9 x 13
+    outs = []
+    for backbone in (plain, split):
+        backbone.init_weights()
+        feats = backbone.double().eval()(x)
+        sum(feat.square().mean() for feat in feats).backward()
+        outs.append([*feats, *(param.grad for param in backbone.parameters())])
+    assert sum(type(m) is SplitDilatedConv2d for m in split.modules()) == 10
+    assert list(plain.state_dict()) == list(split.state_dict())
+    for ours, expected in zip(outs[1], outs[0]):
+        torch.testing.assert_close(ours, expected)
 
 
 def test_output_stride_and_channels():
