@@ -69,6 +69,17 @@ def test_one_process_needs_no_fitting():
     assert 'model_wrapper_cfg' not in cfg and cfg.model.norm_cfg.type == 'SyncBN'
 
 
+@pytest.mark.parametrize('device, supported, expected', [
+    ('cpu', True, True), ('cpu', False, False), ('cuda', False, True)])
+def test_bfloat16_only_where_the_cpu_has_it(monkeypatch, device, supported, expected):
+    monkeypatch.setattr(launch, 'get_device', lambda: device)
+    monkeypatch.setattr(launch, '_cpu_has_bfloat16', lambda: supported)
+    cfg = Config(dict(launcher='none', val_cfg=dict(), test_cfg=dict(fp16=True, type='TestLoop')))
+    launch.fit_to_machine(cfg)
+    assert cfg.test_cfg == dict(fp16=expected, type='TestLoop') and cfg.val_cfg == dict()
+    launch.fit_to_machine(Config(dict(launcher='none', test_cfg=None)))
+
+
 def test_cpu_processes_get_gloo_no_device_and_plain_batch_norm(monkeypatch):
     started = []
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
