@@ -15,7 +15,7 @@ stages = dict(
     boundary=dict(train='configs/irn/irn_r50_voc.py'),
     walk=dict(test='configs/irn/irn_r50_voc.py'),
     segmentation=dict(train='configs/mc/deeplabv2_r101_mc_voc.py'),
-    relabel=dict(_base_.relabel, test='configs/retrain/labels_deeplabv2_r101_voc.py'),
+    relabel=dict(_base_.relabel, test='configs/retrain/labels_deeplabv2_r101_threshold_voc.py'),
     retrain=dict(_base_.retrain, train='configs/mc/deeplabv2_r101_mc_voc.py'),
     test=dict(
         title='test on images with masks, dense CRF',

@@ -8,7 +8,7 @@ stages = dict(
         title='classifier: CAM with the soft-complementary loss',
         train='configs/pgnn/pgnn_effnetlite0_cam_sc_vocmini.py'),
     maps=dict(test='configs/pgnn/pgnn_effnetlite0_cam_sc_vocmini.py'),
-    relabel=dict(_base_.relabel, test='configs/retrain/labels_aspp_effnetlite0_vocmini.py'),
+    relabel=dict(_base_.relabel, test='configs/retrain/labels_aspp_threshold_effnetlite0_vocmini.py'),
     retrain=dict(_base_.retrain, train='configs/mc/deeplabv2_effnetlite0_mc_vocmini.py'),
     test=dict(
         title='test on images with masks, dense CRF',

@@ -19,6 +19,9 @@ NETWORKS = {
                                            'mc/deeplabv2_effnetlite0_mc_vocmini.py'),
     'labels_deeplabv2_r101_voc.py': ('grm/deeplabv2_r101_aspp256_voc.py',
                                      'mc/deeplabv2_r101_mc_voc.py')}
+NETWORKS.update({
+    'labels_aspp_threshold_effnetlite0_vocmini.py': NETWORKS['labels_aspp_effnetlite0_vocmini.py'],
+    'labels_deeplabv2_r101_threshold_voc.py': NETWORKS['labels_deeplabv2_r101_voc.py']})
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +61,9 @@ def test_labels_the_images_that_are_trained_on(name):
     out = f'work_dirs/{Path(name).stem}/labels'
     assert writer.out == dataset.skip_stored == out
     made = METRICS.build(writer)
-    assert made.rule.settings() == dict(kind='probability', normalize=None)
+    rule = dict(kind='threshold', threshold=0.35) if 'threshold' in name else dict(
+        kind='probability')
+    assert made.rule.settings() == dict(rule, normalize=None)
     assert made.crf.settings()['label_probability'] == 0.7
     names = [TRANSFORMS.build(step).__class__.__name__ for step in dataset.pipeline]
     assert names == ['LoadAnyImage', 'PackInputs']
