@@ -19,6 +19,8 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=16000)
 default_hooks = dict(checkpoint=dict(interval=16000))
+# cam_cls_5e.py means the word vectors of the GCN branch by head.graph.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.graph': dict(lr_mult=1.)}))
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ExactResumeHook'),

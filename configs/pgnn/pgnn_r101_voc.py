@@ -13,6 +13,8 @@ model = dict(
         type='PGNNHead', pooling='gap', patches=4, group_size=3,
         graph=dict(channels=256, center=True),
         loss_sc=dict(type='SoftComplementaryLoss', reduction='mean', scale=0.05)))
+# cam_cls_5e.py means the word vectors of the GCN branch by head.graph.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.graph': dict(lr_mult=1.)}))
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ExactResumeHook'),

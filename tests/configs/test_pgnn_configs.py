@@ -67,6 +67,25 @@ def test_one_step_of_a_group(name):
     assert not lacking
 
 
+# Forms whose graph, or context vector, learns at ten times the rate of the trunk.
+FAST = re.compile('fast|rough|_erasemaps|_centered|_paper_(graph_)?vocmini')
+
+
+@pytest.mark.parametrize('name', [n for n in NAMES if load(n).model.head.get('context') != 'none'])
+def test_rate_of_the_graph(name):
+    cfg = load(name)
+    model = small_model(cfg)
+    context = 'graph' if model.head.graph is not None else 'vector'
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    rate = {id(param): group['lr'] for group in groups for param in group['params']}
+    ours = {rate[id(param)] for param in getattr(model.head, context).parameters()}
+    trunk = {rate[id(param)] for param in model.backbone.parameters()}
+    classifier = rate[id(model.head.classifier.weight)]
+    factor = 1 if 'toy' in name else 10  # the toy network learns from scratch
+    assert len(trunk) == 1 and classifier == pytest.approx(factor * min(trunk))
+    assert ours == trunk if not FAST.search(name) else ours == {classifier}
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_data_hooks_and_folders(name):
     cfg = load(name)

@@ -2,6 +2,7 @@
 
 Shape letters: B batch, M patches, H, W map size.
 """
+import zlib
 from typing import List, Optional, Sequence
 
 import torch
@@ -30,10 +31,13 @@ def classes_of(sample: DataSample, head) -> List[int]:
     return head.targets([sample])[0].nonzero()[:, 0].tolist()
 
 
-def absent_class(present: Sequence[int], num_classes: int, number: int) -> int:
-    """A class that an image does not have, another for each ``number``; -1 if it has all."""
+def absent_class(present: Sequence[int], num_classes: int, image_id: object) -> int:
+    """A class that an image does not have, -1 if it has all.
+
+    By the image's id, so that it is the same in every batch and each class has its share.
+    """
     absent = [c for c in range(num_classes) if c not in present]
-    return absent[(7 * number + 3) % len(absent)] if absent else -1
+    return absent[zlib.crc32(str(image_id).encode()) % len(absent)] if absent else -1
 
 
 def box_masks_of(x: Tensor, samples: Optional[Sequence[DataSample]], count: int) -> Tensor:

@@ -274,8 +274,9 @@ class PGNNHead(CAMHead):
     @torch.no_grad()
     def _test_leak(self, x: Tensor, samples: Sequence[DataSample]) -> None:
         """Embed a class that is absent; ``embedding_leak`` of a sample: is it predicted?"""
-        absent = [absent_class(classes_of(sample, self), self.num_classes, number)
-                  for number, sample in enumerate(samples)]
+        absent = [absent_class(classes_of(sample, self), self.num_classes,
+                               sample.get('image_id') or sample.get('img_path'))
+                  for sample in samples]
         logits = self.pool(self.class_maps(x, self.patches_of(x, samples, absent)))
         for sample, c, logit_c in zip(samples, absent, logits):
             if c >= 0:

@@ -1,4 +1,6 @@
 """The head as a classifier, its controls, the loss's passes, and maps by class."""
+from collections import Counter
+
 import pytest
 import torch
 from mmengine.registry import MODELS
@@ -7,6 +9,7 @@ from mmpretrain.structures import DataSample
 from mmwsss.datasets.samplers import StreamIndex
 from mmwsss.models.heads import CAMHead, PGNNHead
 from mmwsss.models.heads.node_bank import NodeBank
+from mmwsss.models.heads.patch_plan import absent_class
 from mmwsss.models.heads.pooling import pool_class_maps
 from mmwsss.models.layers import grid_masks_of, patch_labels
 from mmwsss.models.losses import soft_complementary_loss
@@ -175,6 +178,31 @@ def test_leak_test_embeds_an_absent_class(monkeypatch):
     with ours.labelled(data):
         ours((x, ))
     assert all(s.embedding_leak is False for s in data)
+
+
+def test_absent_classes_are_absent_and_have_their_share():
+    drawn = [absent_class([3, 7], 20, f'2007_{number:06d}') for number in range(1800)]
+    counts = Counter(drawn)
+    assert set(counts) == set(range(20)) - {3, 7}
+    assert 60 < min(counts.values()) and max(counts.values()) < 140  # 100 each, sd 10
+    assert absent_class(range(4), 4, 'x') == -1 and absent_class([0, 1, 3], 4, 'x') == 2
+
+
+def test_the_class_that_is_embedded_does_not_depend_on_the_batch(monkeypatch):
+    ours = head(graph=dict(GRAPH, class_embedding='all'))
+    embedded = []
+    monkeypatch.setattr(ours, 'class_maps', lambda x, patches, **_: (
+        embedded.extend((patches.labels[:, 0] - 1).tolist()), torch.zeros(len(x), 4, 1, 1))[1])
+    present = [(0, ), (1, 2), (), (3, ), (0, 1)]
+    data = [sample(*classes, image_id=f'image {i}') for i, classes in enumerate(present)]
+    x = torch.randn(5, 6, 5, 4)
+    ours._test_leak(x, data)
+    whole = list(embedded)
+    assert all(c not in classes and 0 <= c < 4 for c, classes in zip(whole, present))
+    embedded.clear()
+    for row in reversed(range(5)):
+        ours._test_leak(x[row:row + 1], data[row:row + 1])
+    assert embedded == whole[::-1]
 
 
 def test_group_inference_equals_a_batch_of_the_group():
