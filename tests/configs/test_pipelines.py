@@ -61,7 +61,8 @@ def pipeline(request, place, environment):
 
 
 def test_there_are_pipelines():
-    assert set(NAMES) == {'grm_voc', 'grm_coco', 'pgnn_voc', 'recam_voc', 'grm_vocmini',
+    assert set(NAMES) == {'grm_voc', 'grm_coco', 'pgnn_voc', 'pgnn_vgg16_voc', 'pgnn_coco',
+                          'recam_voc', 'grm_vocmini',
                           'recam_vocmini', 'pgnn_vocmini', 'recommended_voc',
                           'recommended_vocmini', 'grm_toy', 'recam_toy', 'pgnn_toy', 'own_data'}
 
@@ -125,7 +126,7 @@ def test_maps_and_labels_are_of_all_images_that_the_network_sees(pipeline):
 
 def test_the_method_is_what_the_name_says(pipeline):
     name, space, stages = pipeline
-    method, _, data = name.partition('_')
+    method, data = name.split('_')[0], name.split('_')[-1]
     head = stages['segmentation'].config.model.decode_head
     classifier = stages['classifier'].config.model.head
     assert ('graph' in stages) is (method in ('grm', 'own'))
