@@ -163,6 +163,30 @@ def check_images(dataset: Any, max_headers: int = 20000, max_decoded: int = 64) 
     return problems
 
 
+def check_proposals(dataset: Any, max_images: int = 20000) -> List[str]:
+    """A file of proposals must be readable and have boxes of some image.
+
+    Args:
+        dataset: A data set, possibly wrapped; pipelines with ``LoadProposals`` are checked.
+        max_images (int): How many images to look up, spread over the whole set.
+
+    Returns:
+        list[str]: One message a pipeline.
+    """
+    problems = []
+    for inner in _unwrap(dataset):
+        for transform in getattr(getattr(inner, 'pipeline', None), 'transforms', []):
+            if not hasattr(transform, 'problem_with'):
+                continue
+            ids = [inner.get_data_info(i)['image_id'] for i in _spread(len(inner), max_images)]
+            try:
+                problem = transform.problem_with(ids)
+            except (OSError, ValueError) as error:
+                problem = str(error)
+            problems += [problem] if problem else []
+    return problems
+
+
 def check_checkpoint(filename: str) -> Tuple[List[str], List[str]]:
     """A checkpoint must load; returns problems and the keys of its weights."""
     try:

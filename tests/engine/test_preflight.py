@@ -9,6 +9,7 @@ from PIL import Image
 from torch import nn
 
 from mmwsss.datasets import VOC12SegDataset
+from mmwsss.datasets.transforms.load_proposals import LoadProposals
 from mmwsss.engine import preflight
 from mmwsss.engine.safe_load import load_from_file
 from tests.engine import tiny
@@ -155,3 +156,22 @@ def test_resume_needs_no_init_weights(make_runner, tmp_path):
     second.train()
     assert second.iter == 3
     assert CheckpointLoader._schemes[''] is load_from_file
+
+
+def test_proposals_must_be_of_the_images(tmp_path):
+    class Data(list):
+        get_data_info = list.__getitem__
+
+    def problems(content, ids):
+        file = tmp_path / 'boxes.json'
+        file.write_text(content)
+        data = Data(dict(image_id=i) for i in ids)
+        data.pipeline = model(transforms=[LoadProposals(str(file))])
+        return preflight.check_proposals(model(dataset=data))
+
+    box = '{"image_id": "a", "bbox": [0, 0, 4, 4], "score": 1}'
+    assert problems(f'[{box}]', ['x', 'a']) == []
+    assert 'none of 1 images' in problems(f'[{box}]', ['x'])[0]
+    assert 'no JSON' in problems('[', ['x'])[0]
+    plain = Data([dict(image_id='a')])
+    assert preflight.check_proposals(plain) == []

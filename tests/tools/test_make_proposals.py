@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmwsss.datasets.transforms.load_proposals import read_proposals
+from mmwsss.datasets.detections import read_detections
 from mmwsss.labels import ActivationStore
 from mmwsss.labels.component_boxes import component_boxes
 from tests.paths import ROOT
@@ -73,7 +73,8 @@ def test_from_a_store_of_maps(tool, tmp_path, capsys):
     assert first['image_id'] == 'a' and first['category_id'] == 1
     assert first['bbox'] == [0, 0, 20, 20] and second['bbox'] == [24, 24, 14, 16]
     assert tool.main([*args, '--top', '1']) == 0
-    assert read_proposals(str(out), 5)['a'].tolist() == [[0, 0, 20, 20]]
+    detection, = read_detections(str(out)).found
+    assert detection.image_id == 'a' and detection.box == (0, 0, 20, 20)
 
 
 def test_from_detections(tool, tmp_path, capsys):
@@ -83,6 +84,14 @@ def test_from_detections(tool, tmp_path, capsys):
     out = tmp_path / 'out.json'
     assert tool.main(['--detections', str(given), '--top', '2', '--out', str(out)]) == 0
     assert [d['bbox'][0] for d in json.loads(out.read_text())] == [4, 3]
+    categories = [dict(id=2, name='cat')]
+    given.write_text(json.dumps(dict(annotations=[dict(
+        image_id=4, category_id=2, bbox=[0, 0, 5, 5], score=1)], categories=categories)))
+    assert tool.main(['--detections', str(given), '--out', str(out)]) == 0
+    assert read_detections(str(out)).categories == {2: 'cat'}
+    given.write_text('[{"image_id": 4, "bbox": [0, 0, 5, 5], "score": "0.5"}]')
+    assert tool.main(['--detections', str(given), '--out', str(out)]) == 2
+    assert "'0.5'" in capsys.readouterr().err
     given.write_text('[3]')
     assert tool.main(['--detections', str(given), '--out', str(out)]) == 2
     assert 'detection 0' in capsys.readouterr().err

@@ -27,6 +27,8 @@ class PreflightHook(Hook):
     * initial weights do not exist, cannot be downloaded, or are cut short;
     * labels are unreadable, or differ from their image in size, or hold other values than classes;
     * images that have image-level labels only are unreadable;
+    * the proposals of the images that are trained on or tested are missing, malformed, or have
+      boxes of none of them (of validation images: a warning, their patch is the background);
     * the checkpoint to load, test or resume from is cut short or of another model;
     * the store that a test would add to holds maps of another checkpoint.
 
@@ -53,6 +55,7 @@ class PreflightHook(Hook):
         problems = self._check_model(runner, training)
         for dataset in _datasets(runner):
             problems += self._check_data(runner.model, dataset)
+        problems += _on_main(lambda: _check_proposals(runner))
         if problems:
             raise preflight.PreflightError(list(dict.fromkeys(problems)))
         runner.logger.info('checked before the start: model, class graph, weights, labels')
@@ -113,6 +116,17 @@ class PreflightHook(Hook):
 def _datasets(runner) -> list:
     loops = (runner._train_loop, runner._val_loop, runner._test_loop)
     return [loop.dataloader.dataset for loop in loops if isinstance(loop, BaseLoop)]
+
+
+def _check_proposals(runner) -> List[str]:
+    problems = []
+    for loop in (runner._train_loop, runner._test_loop):
+        if isinstance(loop, BaseLoop):
+            problems += preflight.check_proposals(loop.dataloader.dataset)
+    if not problems and isinstance(runner._val_loop, BaseLoop):
+        for problem in preflight.check_proposals(runner._val_loop.dataloader.dataset):
+            runner.logger.warning(f'validation without boxes: {problem}')
+    return problems
 
 
 def _check_given(runner, training: bool):
