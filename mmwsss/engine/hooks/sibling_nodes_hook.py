@@ -60,7 +60,8 @@ class SiblingNodesHook(Hook):
             found.update(share)
         nodes, valid, classes = ({image_id: parts[i] for image_id, parts in found.items()}
                                  for i in range(3))
-        model.head.bank = NodeBank(nodes, valid, classes)
+        model.head.bank = NodeBank(nodes, valid, classes,
+                                   background_last=model.head.max_boxes is not None)
         runner.logger.info(f'nodes of {len(found)} images stand ready for groups')
 
     def _dataset_of(self, runner) -> dict:

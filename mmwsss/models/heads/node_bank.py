@@ -22,11 +22,14 @@ class NodeBank:
         nodes (dict): image id -> (M, E).
         valid (dict): image id -> (M,) bool.
         classes (dict): image id -> classes in it.
+        background_last (bool): whether each image's last node is that of its background (with
+            boxes), which is labelled so whatever the class.
     """
 
     def __init__(self, nodes: Mapping[str, Tensor], valid: Mapping[str, Tensor],
-                 classes: Mapping[str, Sequence[int]]) -> None:
+                 classes: Mapping[str, Sequence[int]], background_last: bool = False) -> None:
         self.nodes, self.valid = dict(nodes), dict(valid)
+        self.background_last = background_last
         self.members = {}
         for image_id in sorted(classes):
             for c in classes[image_id]:
@@ -53,7 +56,9 @@ class NodeBank:
         for row, image_id in enumerate(ids):
             for place, other in enumerate(self.choose(image_id, c, count, grouping)):
                 nodes[row, place], valid[row, place] = self.nodes[other], self.valid[other]
-        nodes, valid = nodes.flatten(1, 2).to(device), valid.flatten(1).to(device)
         label = 1 if graph.class_embedding == 'foreground' else c + 1
-        labels = torch.full(nodes.shape[:2], label, device=device)
-        return Siblings(graph.add_classes(nodes, labels), valid)
+        labels = torch.full(valid.shape, label)
+        if self.background_last:
+            labels[..., -1] = 0
+        nodes, labels = nodes.flatten(1, 2).to(device), labels.flatten(1).to(device)
+        return Siblings(graph.add_classes(nodes, labels), valid.flatten(1).to(device))

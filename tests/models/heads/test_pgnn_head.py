@@ -224,6 +224,46 @@ def test_group_inference_equals_a_batch_of_the_group():
         torch.testing.assert_close(ours.activation_maps((x, )), maps)
 
 
+@pytest.mark.parametrize('embedding', ['foreground', 'all'])
+def test_with_boxes_the_siblings_background_is_background(embedding):
+    ours = head(inference='group', max_boxes=2,
+                graph=dict(GRAPH, class_embedding=embedding)).eval()
+    x = torch.randn(3, 6, 5, 4)
+    data = [sample(1, image_id=name, ori_shape=(5, 4)) for name in 'abc']
+    for place, one in enumerate(data):
+        one.set_field(torch.tensor([[0., 0, 2, 2], [1, place, 4, place + 2]]), 'proposals')
+    patches = ours.patches_of(x, data)
+    nodes, valid = ours.graph.nodes(ours.graph.embed(x).relu(), patches.masks)
+    ours.bank = NodeBank(dict(zip('abc', nodes)), dict(zip('abc', valid)),
+                         {name: [1] for name in 'abc'}, background_last=True)
+    labels = torch.tensor([[1, 1, 0] if embedding == 'foreground' else [2, 2, 0]] * 3)
+    with ours.labelled(data), torch.no_grad():
+        maps = ours.activation_maps((x, ))
+    whole = ours.classifier(ours.graph(x, patches.masks, 3, labels))
+    torch.testing.assert_close(maps[:, 1], whole[:, 1])
+
+
+def test_groupings_are_averaged():
+    ours = head(inference='group', groupings=2, group_size=2).eval()
+    names = 'abcd'
+    x = torch.randn(4, 6, 5, 4)
+    data = [sample(1, image_id=name) for name in names]
+    masks = grid_masks_of(x, 2)
+    nodes, valid = ours.graph.nodes(ours.graph.embed(x).relu(), masks)
+    ours.bank = NodeBank(dict(zip(names, nodes)), dict(zip(names, valid)),
+                         {name: [1] for name in names})
+    with ours.labelled(data), torch.no_grad():
+        maps = ours.activation_maps((x, ))
+    partners = [[ours.bank.choose(name, 1, 1, g)[0] for g in range(2)] for name in names]
+    assert any(first != second for first, second in partners)
+    for row, others in enumerate(partners):
+        expected = 0
+        for other in others:
+            pair = torch.stack([x[row], x[names.index(other)]])
+            expected = expected + ours.classifier(ours.graph(pair, masks[:2], 2))[0, 1] / 2
+        torch.testing.assert_close(maps[row, 1], expected)
+
+
 def test_bank_chooses_the_same_others_each_time():
     ids = [str(i) for i in range(8)]
     bank = NodeBank({i: torch.zeros(4, 8) for i in ids}, {i: torch.ones(4) > 0 for i in ids},
