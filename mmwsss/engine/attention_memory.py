@@ -46,6 +46,15 @@ class Visit(NamedTuple):
     cell: Sequence[float]
 
 
+class Place(NamedTuple):
+    """Where a visit lies: the ``number``-th one of a file."""
+
+    position: int
+    image_id: str
+    path: Path
+    number: int
+
+
 class AttentionMemory:
     """Versions of maps, and the visits that the next one will be made of.
 
@@ -87,16 +96,19 @@ class AttentionMemory:
             since, until: samples of the stream whose visits count.
             rank, world_size: of this process: every image is written by one.
         """
-        by_image: dict[str, list[Visit]] = {}
-        for visit in self.visits(since, until):
-            by_image.setdefault(visit.image_id, []).append(visit)
+        # A pass over COCO has 240,000 visits, 66 kB each in memory: only their places are listed,
+        # and the maps of one image are read at a time.
+        by_image: dict[str, list[Place]] = {}
+        for place in self._places(since, until):
+            by_image.setdefault(place.image_id, []).append(place)
         before = self.store(previous) if previous else None
         known = set(before.ids()) if before else set()
         store = self.store(version)
         for image_id in sorted(known | set(by_image))[rank::world_size]:
             if image_id in by_image:
                 old = before.read_stored(image_id) if image_id in known else None
-                store.write(image_id, *compose(by_image[image_id], old, self.stride))
+                visits = [_read(place) for place in by_image[image_id]]
+                store.write(image_id, *compose(visits, old, self.stride))
             else:
                 _link(self.folder(previous), self.folder(version), image_id)
 
@@ -137,10 +149,14 @@ class AttentionMemory:
         Raises:
             ValueError: if some are missing.
         """
-        found = [visit for first, path in self._files() if first < until
-                 for visit in _read(path) if since <= visit.position < until]
-        found.sort(key=lambda visit: visit.position)
-        if [visit.position for visit in found] != list(range(since, until)):
+        return [_read(place) for place in self._places(since, until)]
+
+    def _places(self, since: int, until: int) -> list[Place]:
+        """Where they lie; nothing but what the files say about their maps is read."""
+        found = [place for first, path in self._files() if first < until
+                 for place in _places_in(path) if since <= place.position < until]
+        found.sort(key=lambda place: place.position)
+        if [place.position for place in found] != list(range(since, until)):
             raise ValueError(
                 f'{self.root}/visits holds {len(found)} of the {until - since} training samples '
                 f'from {since} on: resume from a newer checkpoint, or start again')
@@ -183,19 +199,27 @@ def compose(visits: Sequence[Visit], old: tuple | None,
     return torch.stack(maps).clamp(0, 1) if maps else torch.zeros(0, *cells), classes, size
 
 
-def _read(path: Path) -> list[Visit]:
-    """Visits of one step."""
+def _about(path: Path) -> list[dict]:
+    """What a file says about its visits, without their maps."""
     with np.load(path, allow_pickle=False) as file:
-        maps = torch.from_numpy(file['maps']).float() / 255
-        about = json.loads(file['about'].tobytes())
-    visits, start = [], 0
-    for entry in about:
-        end = start + len(entry['classes'])
-        geometry = CropGeometry(**{key: tuple(value) for key, value in entry['geometry'].items()})
-        visits.append(Visit(entry['position'], entry['image_id'], entry['classes'],
-                            maps[start:end], geometry, entry['cell']))
-        start = end
-    return visits
+        return json.loads(file['about'].tobytes())
+
+
+def _places_in(path: Path) -> list[Place]:
+    return [Place(entry['position'], entry['image_id'], path, number)
+            for number, entry in enumerate(_about(path))]
+
+
+def _read(place: Place) -> Visit:
+    """One visit with its maps."""
+    about = _about(place.path)
+    start = sum(len(entry['classes']) for entry in about[:place.number])
+    entry = about[place.number]
+    with np.load(place.path, allow_pickle=False) as file:
+        maps = file['maps'][start:start + len(entry['classes'])]
+    geometry = CropGeometry(**{key: tuple(value) for key, value in entry['geometry'].items()})
+    return Visit(entry['position'], entry['image_id'], entry['classes'],
+                 torch.from_numpy(maps).float() / 255, geometry, entry['cell'])
 
 
 def _link(source: Path, target: Path, image_id: str) -> None:

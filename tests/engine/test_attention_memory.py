@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmwsss.datasets.crop_geometry import CropGeometry
+from mmwsss.engine import attention_memory
 from mmwsss.engine.attention_memory import AttentionMemory, Visit, compose
 
 SIZE = (16, 24)
@@ -93,6 +94,21 @@ def test_processes_write_the_version_that_one_would(tmp_path):
         before, after = (whole.store(v).read_stored(name) for v in (1, 2))
         assert (before[0] != after[0] or not torch.equal(before[1], after[1])) is changed
     assert torch.equal(after[1][0], before[1][0])  # of another class: not touched
+
+
+def test_a_process_reads_the_maps_of_its_own_images_once_and_one_image_at_a_time(
+        tmp_path, monkeypatch):
+    ours = memory(tmp_path)
+    for step in range(4):
+        ours.record([visit(3 * step + i, image_id='abcdef'[(step + i) % 6]) for i in range(3)])
+    events = []
+    read, write = attention_memory._read, attention_memory.ActivationStore.write
+    monkeypatch.setattr(attention_memory, '_read', lambda place: (
+        events.append(place.image_id), read(place))[1])
+    monkeypatch.setattr(attention_memory.ActivationStore, 'write', lambda store, name, *maps: (
+        events.append(f'write {name}'), write(store, name, *maps))[1])
+    ours.merge(1, 0, 0, 12, rank=1, world_size=2)
+    assert events == ['b', 'b', 'write b', 'd', 'd', 'd', 'write d', 'f', 'write f']
 
 
 def test_a_version_begun_is_not_complete_and_goes(tmp_path):

@@ -119,20 +119,27 @@ def soft_complementary_loss(logits: Tensor,
         classes = classes.clamp(min=0)
     terms.update(erase=nothing, keep=nothing, tv=nothing)
     if erase_logits is not None:
-        log = log_probability(erase_logits, classes, probability)
+        log = log_probability(_of_known(erase_logits, present), classes, probability)
         if erase_sign > 0:
             log = log.clamp(min=math.log(min_probability))
         terms['erase'] = erase_sign * weights[0] * _mean_of(log, present)
     if keep_logits is not None:
-        log = log_probability(keep_logits, classes, probability)
+        log = log_probability(_of_known(keep_logits, present), classes, probability)
         terms['keep'] = -weights[1] * _mean_of(log, present)
     if attention is not None:
-        terms['tv'] = weights[2] * _mean_of(total_variation(attention, tv_eps), present)
+        variation = total_variation(_of_known(attention, present), tv_eps)
+        terms['tv'] = weights[2] * _mean_of(variation, present)
     return terms
 
 
+def _of_known(values: Tensor, present: Tensor) -> Tensor:
+    """0 for images without a class, which may hold anything: a NaN masked only after a function
+    of it would still be in the gradient."""
+    return torch.where(present.view(-1, *[1] * (values.ndim - 1)), values, 0.)
+
+
 def _mean_of(values: Tensor, present: Tensor) -> Tensor:
-    """Mean over the images that have a class; 0 if none has. Others may hold anything."""
+    """Mean over the images that have a class; 0 if none has."""
     return torch.where(present, values, 0.).sum() / present.sum().clamp(min=1)
 
 

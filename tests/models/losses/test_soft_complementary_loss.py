@@ -135,6 +135,29 @@ def test_finite_at_the_extremes(dtype, extreme, sign):
         assert torch.isfinite(given[name].grad).all()
 
 
+def test_total_variation_of_a_large_map_in_half_precision():
+    board = (torch.arange(400)[:, None] + torch.arange(400)) % 2  # sum of squares: 319,200
+    expected = math.sqrt(2 * 400 * 399)
+    value = total_variation(board[None].half(), eps=1e-3)  # more than float16 holds
+    assert value.dtype == torch.float32 and float(value) == pytest.approx(expected, rel=1e-5)
+
+
+def test_images_without_a_class_may_hold_anything():
+    given = inputs()
+    names = ('keep_logits', 'erase_logits', 'attention')
+    grads = []
+    for filler in (0., math.nan):
+        ours = {name: given[name].clone() for name in names}
+        for value in ours.values():
+            value[2] = filler
+            value.requires_grad_()
+        terms = soft_complementary_loss(**{**given, **ours})
+        sum(terms.values()).backward()
+        grads.append([*terms.values(), *(value.grad for value in ours.values())])
+    for with_nan, with_zeros in zip(grads[1], grads[0]):
+        torch.testing.assert_close(with_nan, with_zeros)
+
+
 def test_terms_may_be_left_out():
     given = inputs()
     terms = soft_complementary_loss(given['logits'], given['targets'])
