@@ -18,8 +18,11 @@ class PGNNClassifier(CAMClassifier):
     """
 
     def maps_source(self) -> dict:
-        """See :meth:`CAMClassifier.maps_source`; and how groups are made."""
+        """See :meth:`CAMClassifier.maps_source`; and how patches and groups are made."""
         groups = dict(inference=self.head.inference)
+        if self.head.graph is not None:
+            boxes = self.head.max_boxes
+            groups.update(patches=self.head.patches**2 if boxes is None else f'{boxes} boxes')
         if self.head.inference == 'group':
             groups.update(group_size=self.head.group_size, groupings=self.head.groupings)
         return dict(**super().maps_source(), **groups)

@@ -305,3 +305,17 @@ def test_bad_options():
                    dict(graph=dict(scope='x'))):
         with pytest.raises(ValueError):
             head(**kwargs)
+
+
+def test_maps_of_other_patches_are_of_another_source():
+    def source(**kwargs):
+        return MODELS.build(dict(
+            type='PGNNClassifier', backbone=dict(type='ResNet', depth=18, base_channels=4,
+                                                 stem_channels=4),
+            head=dict(type='PGNNHead', num_classes=4, in_channels=32, graph=GRAPH, **kwargs),
+            test_cam=dict(scales=(1.0, )))).maps_source()
+
+    assert source()['patches'] == 16 and source(patches=6)['patches'] == 36
+    assert source(max_boxes=15)['patches'] == '15 boxes'
+    assert source(inference='group', groupings=2)['groupings'] == 2
+    assert 'patches' not in source(context='none')
