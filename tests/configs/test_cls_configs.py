@@ -72,7 +72,7 @@ def intended_rate(name, key):
 
 
 def test_there_are_configs():
-    assert len(NAMES) == 61
+    assert len(NAMES) == 65
 
 
 @pytest.mark.parametrize('name', NAMES)
