@@ -47,8 +47,8 @@ class FrozenTIMMBackbone(TIMMBackbone):
             memory, which makes depthwise convolutions on CPUs about 1.5 times as fast; results
             agree within rounding. Defaults to False.
         split_dilated (bool): Whether dilated depthwise convolutions run as undilated ones on
-            interleaved maps, which on CPUs without a fast kernel for them makes a training step
-            up to 1.8 times as fast; results agree within rounding. Defaults to False.
+            interleaved maps, which on a CPU without a fast kernel for them made a training step
+            1.4 times as fast; results agree within rounding. Defaults to False.
         init_cfg (dict, optional): ``Pretrained`` as above, or any MMEngine initialiser.
         **kwargs: Further arguments of mmseg's ``TIMMBackbone`` and of ``timm.create_model``.
 
