@@ -17,6 +17,12 @@ class PGNNClassifier(CAMClassifier):
     predicted (see :class:`EmbeddingLeak`).
     """
 
+    def extract_feat(self, inputs: Tensor, *args, **kwargs):
+        """See mmpretrain's ``ImageClassifier``; the head places boxes by the images' size, which
+        differs with the scale of the test."""
+        self.head.input_size = tuple(inputs.shape[-2:])
+        return super().extract_feat(inputs, *args, **kwargs)
+
     def maps_source(self) -> dict:
         """See :meth:`CAMClassifier.maps_source`; and how patches and groups are made."""
         groups = dict(inference=self.head.inference)

@@ -40,30 +40,37 @@ def absent_class(present: Sequence[int], num_classes: int, image_id: object) -> 
     return absent[zlib.crc32(str(image_id).encode()) % len(absent)] if absent else -1
 
 
-def box_masks_of(x: Tensor, samples: Optional[Sequence[DataSample]], count: int) -> Tensor:
+def box_masks_of(x: Tensor, samples: Optional[Sequence[DataSample]], count: int,
+                 input_size: Optional[Sequence[int]] = None) -> Tensor:
     """Patches of the samples' ``proposals``: (B, count + 1, H, W) bool, the last background.
 
-    Samples in training say where they lie in their image; others are the image, resized, and
-    those after the first ``len(samples)`` are mirrored. Images without proposals are background.
+    Samples in training say where they lie in their image; others are the image, resized to
+    ``input_size`` (height, width), and those after the first ``len(samples)`` are mirrored.
+    Without ``input_size`` the map is taken to end where the image does. Images without proposals
+    are background.
     """
     masks = []
     for row in range(len(x)):
         sample = samples[row % len(samples)] if samples else None
         boxes = torch.zeros(0, 4)
         if sample is not None and 'proposals' in sample:
-            boxes = _boxes_on_map(sample, x.shape[-2:], mirrored=row >= len(samples))[:count]
+            boxes = _boxes_on_map(sample, x.shape[-2:], input_size or x.shape[-2:],
+                                  mirrored=row >= len(samples))[:count]
         masks.append(box_masks(boxes.to(x.device), *x.shape[-2:], count=count))
     return torch.stack(masks)
 
 
-def _boxes_on_map(sample: DataSample, size: Sequence[int], mirrored: bool) -> Tensor:
-    """Proposals in pixels of the feature map."""
+def _boxes_on_map(sample: DataSample, size: Sequence[int], input_size: Sequence[int],
+                  mirrored: bool) -> Tensor:
+    """Proposals (K, 4) in pixels of the feature map.
+
+    The map has ceil(length / stride) rows, so it may reach beyond the image: its pixels are
+    counted in strides, not as shares of the image.
+    """
     boxes = torch.as_tensor(sample.proposals).float().cpu()
-    if 'crop_offset' in sample:
-        geometry = CropGeometry.of(sample.metainfo)
-        cell = output_stride(geometry.sample, size)
-        return geometry.boxes_to_sample(boxes) / cell
-    return CropGeometry.whole(sample.ori_shape, size, mirrored).boxes_to_sample(boxes)
+    geometry = (CropGeometry.of(sample.metainfo) if 'crop_offset' in sample else
+                CropGeometry.whole(sample.ori_shape, input_size, mirrored))
+    return geometry.boxes_to_sample(boxes) / output_stride(geometry.sample, size)
 
 
 def normalized(maps: Tensor, eps: float = 1e-5) -> Tensor:

@@ -118,6 +118,8 @@ class PGNNHead(CAMHead):
         # A list collects the maps (B, C, H, W) of each training step; see AttentionMemoryHook.
         self.attention_log: Optional[List[Tensor]] = None
         self._samples: Optional[Sequence[DataSample]] = None
+        # (height, width) of the images that features are made of; PGNNClassifier keeps it.
+        self.input_size: Optional[Tuple[int, int]] = None
 
     # Maps
 
@@ -128,7 +130,7 @@ class PGNNHead(CAMHead):
         if self.graph is None:
             return None
         masks = (grid_masks_of(x, self.patches) if self.max_boxes is None else
-                 box_masks_of(x, samples, self.max_boxes))
+                 box_masks_of(x, samples, self.max_boxes, self.input_size))
         if focus is None:
             return Patches(masks)
         return Patches(masks, patch_labels(self.graph.class_embedding, masks, focus, attention,

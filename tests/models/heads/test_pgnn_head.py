@@ -298,6 +298,65 @@ def test_proposals_of_training_samples_and_of_whole_images():
     assert mirrored[0].nonzero().tolist() == [[3, 2]]
 
 
+def covered_cells(box, image, seen, size, stride, flip):
+    """Cells (row, column) whose centre lies in a box of the image, one by one."""
+    left, top, right, bottom = box
+    cells = []
+    for row in range(size[0]):
+        for column in range(size[1]):
+            y, x = (row + 0.5) * stride, (column + 0.5) * stride
+            x = seen[1] - x if flip else x
+            y, x = y * image[0] / seen[0], x * image[1] / seen[1]
+            if top <= y < bottom and left <= x < right:
+                cells.append([row, column])
+    return cells
+
+
+@pytest.mark.parametrize('scale', [1, 0.75, 2])
+def test_boxes_of_whole_images_lie_where_those_of_training_samples_do(scale):
+    """Sides that are no multiple of the stride: the map is larger than the image."""
+    ours = head(max_boxes=1)
+    image, seen = (193, 225), (round(193 * scale), round(225 * scale))
+    size = tuple(-(-length // 16) for length in seen)
+    x = torch.zeros(1, 6, *size)
+    box = (144., 64, 209, 176)
+    whole = sample(0, ori_shape=image)
+    whole.set_field(torch.tensor([box]), 'proposals')
+    ours.input_size = seen
+    tested = ours.patches_of(torch.cat([x, x]), [whole]).masks[:, 0]
+    for flip in (False, True):
+        trained = sample(0, ori_shape=image, resized_shape=seen, crop_offset=(0, 0),
+                         img_shape=seen, flip=flip, flip_direction='horizontal')
+        trained.set_field(torch.tensor([box]), 'proposals')
+        masks = ours.patches_of(x, [trained]).masks[:, 0]
+        cells = covered_cells(box, image, seen, size, 16, flip)
+        assert cells and masks[0].nonzero().tolist() == cells
+        assert tested[int(flip)].nonzero().tolist() == cells
+
+
+def test_the_classifier_says_how_large_the_images_are_at_each_scale(monkeypatch):
+    """Cells 9 and 10 of 13 at scale 1; stretched over the map the box would have 10 and 11."""
+    model = MODELS.build(dict(
+        type='PGNNClassifier', backbone=dict(type='ResNet', depth=18, base_channels=4,
+                                             stem_channels=4, strides=(1, 2, 2, 1)),
+        head=dict(type='PGNNHead', num_classes=4, in_channels=32, graph=GRAPH, max_boxes=1)))
+    image = sample(0, ori_shape=(193, 193), image_id='a')
+    image.set_field(torch.tensor([[144., 144, 176, 176]]), 'proposals')
+    found, asked = [], model.head.patches_of
+
+    def patches_of(*args):
+        patches = asked(*args)
+        found.append([mask[0].any(1).nonzero()[:, 0].tolist() for mask in patches.masks])
+        return patches
+
+    monkeypatch.setattr(model.head, 'patches_of', patches_of)
+    cam = dict(scales=(2.0, 0.5), flip=True, stride=4, classes='labels')
+    model.eval().predict(torch.randn(1, 3, 193, 193), [image], cam)
+    # scale 2: 25 cells; 0.5: 6 of 96 pixels; then the scores, and the leak, at scale 1
+    assert found[:2] == [[[18, 19, 20, 21]] * 2, [[4]] * 2]
+    assert len(found) > 2 and all(rows == [[9, 10]] for rows in found[2:])
+
+
 def test_bad_options():
     for kwargs in (dict(context='x'), dict(attention='x'), dict(inference='x'), dict(erase='x'),
                    dict(patches=0),
