@@ -153,6 +153,18 @@ def option(**options):
     return lambda root, cfg: cfg.train_dataloader.dataset.update(options)
 
 
+BOX = '"bbox": [0, 0, 9, 8], "score": 1'
+
+
+def load_boxes(root, loader, text):
+    (root / 'boxes.json').write_text(text)
+    loader.dataset.pipeline.insert(1, dict(type='LoadProposals', file=str(root / 'boxes.json')))
+
+
+def boxes(text):
+    return lambda root, cfg: load_boxes(root, cfg.train_dataloader, text)
+
+
 TABLE = [
     ('cut in the middle', cut(500), ['cmyk.jpg', 'cannot be read', 'replace it']),
     ('cut in the header', cut(10), ['cmyk.jpg', 'cannot be read']),
@@ -175,6 +187,11 @@ TABLE = [
      ['labels.json']),
     ('head of another number of classes', lambda root, cfg: cfg.model.head.update(num_classes=4),
      ['num_classes=4', '3 classes', 'model.head.num_classes=3']),
+    ('proposals without any', boxes('[]'), ['boxes.json', "'colour'", 'make_proposals.py']),
+    ('proposals of other images', boxes(f'[{{"image_id": "x", {BOX}}}]'),
+     ['boxes.json', 'none of 6 images', "'colour'", "'x'"]),
+    ('proposals that are no numbers', boxes(f'[{{"image_id": "grey", {BOX}}}]'.replace('9', 'NaN')),
+     ['boxes.json', 'detection 0', 'nan']),
     ('skipping while training', option(unreadable='skip'), ["unreadable='skip'", 'extraction']),
 ]
 
@@ -188,6 +205,12 @@ def test_bad_input_is_named_before_training(root, config, name, spoil, message, 
         Runner.from_cfg(cfg).train()
     for part in message:
         assert part in str(error.value), str(error.value)
+
+
+def test_validation_images_may_have_no_boxes(root, config):
+    load_boxes(root, config.val_dataloader, f'[{{"image_id": "x", {BOX}}}]')
+    Runner.from_cfg(without_test(config)).train()
+    assert 'validation without boxes' in log(root)
 
 
 def test_extraction_skips_and_lists_what_it_cannot_read(root, config):

@@ -111,6 +111,6 @@ def names_of_id(image_id: str) -> List[str]:
         names.append(str(int(coco[1])))
     elif voc:
         names.append(voc[1] + voc[2])
-    elif last.isdigit():
+    elif last.isdecimal():
         names.append(str(int(last)))
     return names

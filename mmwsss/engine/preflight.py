@@ -9,6 +9,7 @@ import socket
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
+from mmengine.logging import print_log
 from mmengine.runner import checkpoint as mm_checkpoint
 from PIL import Image
 from torch import nn
@@ -164,7 +165,10 @@ def check_images(dataset: Any, max_headers: int = 20000, max_decoded: int = 64) 
 
 
 def check_proposals(dataset: Any, max_images: int = 20000) -> List[str]:
-    """A file of proposals must be readable and have boxes of some image.
+    """A file of proposals must be readable and have boxes of some image, each of one image.
+
+    The log says how many images have boxes. Images that a store holds already count too: those
+    that are left may well be the ones without boxes.
 
     Args:
         dataset: A data set, possibly wrapped; pipelines with ``LoadProposals`` are checked.
@@ -178,12 +182,16 @@ def check_proposals(dataset: Any, max_images: int = 20000) -> List[str]:
         for transform in getattr(getattr(inner, 'pipeline', None), 'transforms', []):
             if not hasattr(transform, 'problem_with'):
                 continue
-            ids = [inner.get_data_info(i)['image_id'] for i in _spread(len(inner), max_images)]
+            ids = _image_ids(inner, max_images)
             try:
                 problem = transform.problem_with(ids)
             except (OSError, ValueError) as error:
                 problem = str(error)
-            problems += [problem] if problem else []
+            if problem:
+                problems.append(problem)
+                continue
+            known = sum(transform.name_of(image_id) is not None for image_id in ids)
+            print_log(f'{transform.file}: boxes for {known} of {len(ids)} images', 'current')
     return problems
 
 
@@ -319,6 +327,14 @@ def _check_pair(info: dict, decode: bool) -> str:
         return (f'{path} is {size[0]}x{size[1]} pixels, its image {info["img_path"]} '
                 f'{image[0]}x{image[1]}')
     return ''
+
+
+def _image_ids(dataset: Any, count: int) -> List[str]:
+    """``count`` ids spread evenly over a data set, with those left out by ``skip_stored``."""
+    listed = getattr(dataset, 'listed_ids', None)
+    if listed is not None:
+        return [listed[i] for i in _spread(len(listed), count)]
+    return [dataset.get_data_info(i)['image_id'] for i in _spread(len(dataset), count)]
 
 
 def _image_size(path: str, kind: str) -> Tuple[int, int]:

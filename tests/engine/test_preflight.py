@@ -158,19 +158,27 @@ def test_resume_needs_no_init_weights(make_runner, tmp_path):
     assert CheckpointLoader._schemes[''] is load_from_file
 
 
-def test_proposals_must_be_of_the_images(tmp_path):
+def test_proposals_must_be_of_the_images(tmp_path, monkeypatch):
     class Data(list):
         get_data_info = list.__getitem__
 
-    def problems(content, ids):
+    logged = []
+    monkeypatch.setattr(preflight, 'print_log', lambda text, logger: logged.append(text))
+
+    def problems(content, ids, listed=None):
         file = tmp_path / 'boxes.json'
         file.write_text(content)
         data = Data(dict(image_id=i) for i in ids)
+        if listed:
+            data.listed_ids = listed
         data.pipeline = model(transforms=[LoadProposals(str(file))])
         return preflight.check_proposals(model(dataset=data))
 
     box = '{"image_id": "a", "bbox": [0, 0, 4, 4], "score": 1}'
-    assert problems(f'[{box}]', ['x', 'a']) == []
+    assert problems(f'[{box}]', ['x', 'a', 'y']) == []
+    assert len(logged) == 1 and 'boxes.json: boxes for 1 of 3 images' in logged[0]
+    # What is left to extract has no boxes, what is stored already had: it is the right file.
+    assert problems(f'[{box}]', ['x'], listed=['x', 'a']) == []
     assert 'none of 1 images' in problems(f'[{box}]', ['x'])[0]
     assert 'no JSON' in problems('[', ['x'])[0]
     plain = Data([dict(image_id='a')])

@@ -66,14 +66,25 @@ class LoadProposals(BaseTransform):
 
     def detections_of(self, image_id: str) -> List[Detection]:
         """All detections of an image, by the first of its names that the file knows."""
+        name = self.name_of(image_id)
+        return [] if name is None else self._by_image[name]
+
+    def name_of(self, image_id: str) -> Optional[str]:
+        """What the file calls an image, None if it has no boxes of it."""
         if self._by_image is None:
             self._read()
-        return next((self._by_image[name] for name in names_of_id(image_id)
-                     if name in self._by_image), [])
+        return next((name for name in names_of_id(image_id) if name in self._by_image), None)
 
     def problem_with(self, image_ids: Sequence[str]) -> Optional[str]:
-        """Why the file cannot be that of these images, or None if it has boxes of some."""
-        if not image_ids or any(self.detections_of(image_id) for image_id in image_ids):
+        """Why the file cannot be that of these images, or None if it has boxes of some, each of
+        one image."""
+        image_of: Dict[str, str] = {}
+        for image_id in image_ids:
+            name = self.name_of(image_id)
+            if name is not None and image_of.setdefault(name, image_id) != image_id:
+                return (f'the proposals {self.file} name an image {name!r}, which can be '
+                        f'{image_of[name]!r} or {image_id!r}: give it the ids of the data set')
+        if image_of or not image_ids:
             return None
         known = f'as {next(iter(self._by_image))!r}' if self._by_image else 'none at all'
         return (f'the proposals {self.file} have boxes of none of {len(image_ids)} images (such '

@@ -58,6 +58,7 @@ def test_names_of_an_image_in_detection_files():
     assert names_of_id('000000000032')[1:] == ['32'] and names_of_id('0032')[1:] == ['32']
     # Other names that end in a number are not images of that number.
     assert names_of_id('photo_32') == ['photo_32'] and names_of_id('a7') == ['a7']
+    assert names_of_id('\N{SUPERSCRIPT TWO}') == ['\N{SUPERSCRIPT TWO}']  # a digit, no number
 
 
 def written(tmp_path, content):
@@ -71,6 +72,17 @@ def test_equal_numbers_of_two_years_are_two_images(tmp_path):
     transform = TRANSFORMS.build(dict(type='LoadProposals', file=file))
     assert len(transform(dict(image_id='2007_000032'))['proposals']) == 0
     assert transform(dict(image_id='2010_000032'))['proposals'][0, 0] == 2
+
+
+def test_a_number_that_can_be_two_images(tmp_path):
+    transform = TRANSFORMS.build(dict(type='LoadProposals',
+                                      file=written(tmp_path, [detection(32, 1, 1)])))
+    assert transform.problem_with(['x/000000000032', 'x/000000000033']) is None
+    problem = transform.problem_with(['x/000000000032', 'y/000000000032'])
+    assert all(part in problem for part in ("'32'", "'x/000000000032'", "'y/000000000032'"))
+    exact = TRANSFORMS.build(dict(type='LoadProposals', file=written(tmp_path, [
+        detection('x/000000000032', 1, 1), detection('y/000000000032', 2, 1)])))
+    assert exact.problem_with(['x/000000000032', 'y/000000000032']) is None
 
 
 def test_equal_boxes_of_several_categories_count_once(tmp_path):
