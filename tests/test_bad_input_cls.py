@@ -190,7 +190,8 @@ TABLE = [
     ('proposals without any', boxes('[]'), ['boxes.json', "'colour'", 'make_proposals.py']),
     ('proposals of other images', boxes(f'[{{"image_id": "x", {BOX}}}]'),
      ['boxes.json', 'none of 6 images', "'colour'", "'x'"]),
-    ('proposals that are no numbers', boxes(f'[{{"image_id": "grey", {BOX}}}]'.replace('9', 'NaN')),
+    ('proposals that are no numbers',
+     boxes('[{"image_id": "grey", "bbox": [0, 0, NaN, 8], "score": 1}]'),
      ['boxes.json', 'detection 0', 'nan']),
     ('skipping while training', option(unreadable='skip'), ["unreadable='skip'", 'extraction']),
 ]

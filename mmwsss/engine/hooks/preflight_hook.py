@@ -27,8 +27,9 @@ class PreflightHook(Hook):
     * initial weights do not exist, cannot be downloaded, or are cut short;
     * labels are unreadable, or differ from their image in size, or hold other values than classes;
     * images that have image-level labels only are unreadable;
-    * the proposals of the images that are trained on or tested are missing, malformed, or have
-      boxes of none of them (of validation images: a warning, their patch is the background);
+    * the proposals of the images that are trained on or tested are missing, malformed, have
+      boxes of none of them, or a number for an image that can be two (of validation images: a
+      warning, their patch is the background);
     * the checkpoint to load, test or resume from is cut short or of another model;
     * the store that a test would add to holds maps of another checkpoint.
 
