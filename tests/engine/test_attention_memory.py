@@ -6,6 +6,7 @@ import torch
 from mmwsss.datasets.crop_geometry import CropGeometry
 from mmwsss.engine import attention_memory
 from mmwsss.engine.attention_memory import AttentionMemory, Visit, compose
+from mmwsss.labels import ActivationStore
 
 SIZE = (16, 24)
 
@@ -94,6 +95,35 @@ def test_processes_write_the_version_that_one_would(tmp_path):
         before, after = (whole.store(v).read_stored(name) for v in (1, 2))
         assert (before[0] != after[0] or not torch.equal(before[1], after[1])) is changed
     assert torch.equal(after[1][0], before[1][0])  # of another class: not touched
+
+
+def test_a_version_equals_pasting_every_visit_in_the_order_of_the_stream(tmp_path):
+    """Byte for byte, with the visits as they were made and not as they are read back."""
+    ours, plain = memory(tmp_path / 'ours'), ActivationStore(tmp_path / 'plain', 'xyz', stride=4)
+    names, canvas = 'babcabcaab', {}
+    made = [visit(i, image_id=name, classes=[(1, ), (0, 2), (), (0, 1, 2)][i % 4],
+                  offset=(0, [0, -4, 5][i % 3]), flipped=bool(i % 2))
+            for i, name in enumerate(names)]
+    for step in ((0, 1, 2), (5, 4, 3), (8, 9), (6, 7)):  # of several processes, in any order
+        ours.record([made[i] for i in step])
+    for version, since, until in ((1, 0, 6), (2, 6, 10)):
+        for v in made[since:until]:
+            maps = (v.maps * 255).round() / 255  # as kept in a byte
+            maps, covered = v.geometry.maps_to_image(maps, v.cell, 4)
+            kept = canvas.setdefault(v.image_id, {})
+            for c, map_hw in zip(v.classes, maps):
+                kept.setdefault(c, torch.zeros(4, 6))[covered] = map_hw[covered]
+        for image_id, kept in canvas.items():
+            stacked = [kept[c] for c in sorted(kept)]
+            plain.write(image_id, torch.stack(stacked), sorted(kept), SIZE)
+            # what the next version begins with is what this one stored
+            kept.update(zip(*plain.read_stored(image_id)[:2]))
+        ours.merge(version, version - 1, since, until)
+        assert ours.store(version).ids() == plain.ids() == list('abc')
+        for image_id in 'abc':
+            files = [store / 'maps' / f'{image_id}.png' for store in (
+                ours.folder(version), tmp_path / 'plain')]
+            assert files[0].read_bytes() == files[1].read_bytes(), (version, image_id)
 
 
 def test_a_process_reads_the_maps_of_its_own_images_once_and_one_image_at_a_time(

@@ -114,14 +114,17 @@ class AttentionMemoryHook(Hook):
     # Inside
 
     def _go_on(self) -> None:
+        """Delete what came after the checkpoint, in a fresh run everything.
+
+        Raises:
+            ValueError: if the version that training reads is not there.
+        """
         if self.version and not self.memory.is_complete(self.version):
             raise ValueError(f'{self.memory.folder(self.version)} is missing, which the '
                              'checkpoint was trained with: bring it back, or start again')
         later = [version for version in self.memory.versions() if version > self.version]
         self.memory.drop_versions(later + self.memory.unfinished())
         self.memory.drop_visits(since=self.samples)
-        if self.resumed is None:
-            self.memory.drop_versions(self.memory.versions())
 
     def _new_version(self, runner) -> None:
         version, (previous, since) = self.samples // self.epoch, self.history[-1]

@@ -24,7 +24,11 @@ class PGNNClassifier(CAMClassifier):
         return super().extract_feat(inputs, *args, **kwargs)
 
     def maps_source(self) -> dict:
-        """See :meth:`CAMClassifier.maps_source`; and how patches and groups are made."""
+        """See :meth:`CAMClassifier.maps_source`; and how patches and groups are made.
+
+        The file of proposals is the pipeline's and not known here: maps of other boxes need
+        another store.
+        """
         groups = dict(inference=self.head.inference)
         if self.head.graph is not None:
             boxes = self.head.max_boxes

@@ -160,6 +160,24 @@ def test_maps_of_a_class_are_made_with_it_embedded(embedding):
     torch.testing.assert_close(ours.activation_maps((x, ))[:, 0].shape, maps[:, 0].shape)
 
 
+@pytest.mark.parametrize('boxes', [None, 2])
+def test_without_a_class_foreground_is_embedded_as_in_training(boxes):
+    """Scores, and maps where none is asked for by class: the vector says no class."""
+    ours = head(graph=dict(GRAPH, class_embedding='foreground'), max_boxes=boxes).eval()
+    x = torch.randn(2, 6, 5, 4)
+    data = [sample(1, image_id=name, ori_shape=(5, 4)) for name in 'ab']
+    for one in data:
+        one.set_field(torch.tensor([[0., 0, 2, 2], [1, 1, 4, 4]]), 'proposals')
+    labels = torch.tensor([[1, 1, 1, 1] if boxes is None else [1, 1, 0]] * 2)
+    masks = ours.patches_of(x, data).masks
+    assert ours.patches_of(x, data).labels is None
+    expected = ours.classifier(ours.graph(x, masks, 1, labels))
+    assert not torch.allclose(expected, ours.classifier(ours.graph(x, masks)), atol=1e-2)
+    with ours.labelled(data):
+        torch.testing.assert_close(ours.activation_maps((x, )), expected)
+        torch.testing.assert_close(ours((x, )), expected.mean(dim=(2, 3)))
+
+
 def test_leak_test_embeds_an_absent_class(monkeypatch):
     x, data = batch()
     ours = head(graph=dict(GRAPH, class_embedding='all'))
