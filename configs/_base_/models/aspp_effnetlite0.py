@@ -1,6 +1,7 @@
 # EfficientNet-Lite0 (frozen) at output stride 16 with a small DeepLabV2 head, one scale: for CPUs.
 # ImageNet weights: tools/convert_efficientnet_lite.py (RGB, mean and std 127.5).
-# MMWSSS_WEIGHTS: folder of efficientnet_lite0.pth.
+# MMWSSS_WEIGHTS: folder of efficientnet_lite0.pth. MMWSSS_FEATURES: where to keep features of the
+# trunk for other heads that are trained with the same seed (docs/ablations.md), 'none': nowhere.
 num_classes = 21
 model = dict(
     type='MSCEncoderDecoder',
@@ -20,6 +21,7 @@ model = dict(
         output_stride=16,
         frozen_stages=4,
         norm_eval=True,
+        feature_cache='{{$MMWSSS_FEATURES:none}}',
         init_cfg=dict(
             type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/efficientnet_lite0.pth')),
     decode_head=dict(

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..layers.dilated_depthwise import split_dilated_depthwise
+from .feature_cache import FeatureCache
 
 _CONVERT = 'python tools/convert_efficientnet_lite.py --output'
 
@@ -49,6 +50,10 @@ class FrozenTIMMBackbone(TIMMBackbone):
         split_dilated (bool): Whether dilated depthwise convolutions run as undilated ones on
             interleaved maps, which on a CPU without a fast kernel for them made a training step
             1.4 times as fast; results agree within rounding. Defaults to False.
+        feature_cache (str, optional): Folder in which features are kept, by the bytes of the
+            batch, for other heads that are trained on the same batches (docs/ablations.md); at
+            most 20 GB. Only for a trunk that is frozen as a whole. None, '' or 'none' (what a
+            config has where a variable is not set) keeps none. Defaults to None.
         init_cfg (dict, optional): ``Pretrained`` as above, or any MMEngine initialiser.
         **kwargs: Further arguments of mmseg's ``TIMMBackbone`` and of ``timm.create_model``.
 
@@ -58,8 +63,8 @@ class FrozenTIMMBackbone(TIMMBackbone):
 
     Raises:
         FileNotFoundError: The checkpoint is a path that does not exist.
-        ValueError: The checkpoint lacks weights of this network, or ``frozen_stages`` is not the
-            index of a feature.
+        ValueError: The checkpoint lacks weights of this network, ``frozen_stages`` is not the
+            index of a feature, or ``feature_cache`` is given and something is not frozen.
     """
 
     weights_hint = f'those of tf_efficientnet_lite0 are made with: {_CONVERT} FILE'
@@ -72,6 +77,7 @@ class FrozenTIMMBackbone(TIMMBackbone):
                  norm_eval: bool = True,
                  channels_last: bool = False,
                  split_dilated: bool = False,
+                 feature_cache: Optional[str] = None,
                  pretrained: bool = False,
                  init_cfg: Optional[Union[dict, List[dict]]] = None,
                  **kwargs) -> None:
@@ -94,6 +100,19 @@ class FrozenTIMMBackbone(TIMMBackbone):
         self._frozen = self._stages_to_freeze()
         for module in self._frozen:
             module.requires_grad_(False)
+        self._cache = self._build_cache(feature_cache)
+
+    def _build_cache(self, folder: Optional[str]) -> Optional[FeatureCache]:
+        if folder in (None, '', 'none'):
+            return None
+        learned = [name for name, param in self.named_parameters() if param.requires_grad]
+        if learned or not self.norm_eval:
+            raise ValueError(
+                f'feature_cache={folder!r} keeps features of a trunk that never changes, but '
+                f'{learned[0] if learned else "its batch norm statistics"} would; set '
+                f'frozen_stages={max(self.timm_model.feature_info.out_indices)} and '
+                'norm_eval=True, or feature_cache=None')
+        return FeatureCache(folder)
 
     def _drop_unused_blocks(self) -> None:
         """Remove the blocks of an EfficientNet-like net that no returned feature depends on."""
@@ -166,4 +185,11 @@ class FrozenTIMMBackbone(TIMMBackbone):
 
     def forward(self, x: Tensor) -> List[Tensor]:
         """Features of ``out_indices``, from high to low resolution."""
+        # Before train() or eval() is called, the trunk is not yet in the state that is kept.
+        frozen = not x.requires_grad and not any(module.training for module in self._frozen)
+        if self._cache is None or not frozen:
+            return self._compute(x)
+        return self._cache.features(self.timm_model, x, self._compute)
+
+    def _compute(self, x: Tensor) -> List[Tensor]:
         return self.timm_model(x.contiguous(memory_format=self.memory_format))
