@@ -75,7 +75,8 @@ class FeatureCache:
         if stamp != self._weights[0]:
             digest = hashlib.blake2b(repr(trunk).encode(), digest_size=20)
             for name, tensor in state.items():
-                digest.update(name.encode())
+                # Another memory format rounds differently.
+                digest.update(f'{name}{tensor.stride()}'.encode())
                 digest.update(_bytes_of(tensor))
             self._weights = (stamp, digest.hexdigest())
         return self._weights[1]

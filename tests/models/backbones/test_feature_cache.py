@@ -54,6 +54,7 @@ def test_another_batch_shape_weight_statistic_or_precision_is_another_key(tmp_pa
              cache.key(trunk, x.view(torch.int32)), cache.key(_trunk(1), x)]
     with torch.autocast('cpu', dtype=torch.bfloat16):
         keys.append(cache.key(trunk, x))
+    keys.append(cache.key(_trunk().to(memory_format=torch.channels_last), x))
     trunk[1].running_mean[0] += 1  # in place: a digest that was taken once would not notice
     keys.append(cache.key(trunk, x))
     trunk[0].dilation = (2, 2)
