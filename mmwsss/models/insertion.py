@@ -118,7 +118,10 @@ class Insertion:
         cfgs = self.init_cfg if isinstance(self.init_cfg, (list, tuple)) else [self.init_cfg]
         pretrained = [cfg for cfg in cfgs if cfg and _is_pretrained(cfg)]
         if pretrained:
-            initialize(self, pretrained)
+            self._load_pretrained(pretrained)
+
+    def _load_pretrained(self, cfgs: List[Dict[str, Any]]) -> None:
+        initialize(self, cfgs)
 
 
 def _is_pretrained(cfg: Dict[str, Any]) -> bool:

@@ -109,7 +109,7 @@ def is_frozen(config_name, name):
         return name.startswith('backbone.') and (
             module.startswith('bn') or '.downsample.1.' in name)
     if 'effnetlite0' in config_name:
-        return name.startswith('backbone.')
+        return name.startswith('backbone.') and '.grm.' not in name
     return False
 
 

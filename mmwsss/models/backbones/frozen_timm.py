@@ -6,7 +6,7 @@ underneath; what is added here is what fine-tuning with few labels and small bat
 Shape letters: B batch, H and W of the image.
 """
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn as nn
@@ -139,6 +139,21 @@ class FrozenTIMMBackbone(TIMMBackbone):
                 f'{[i for i, name in features.items() if name in modules]}')
         names = list(modules)
         return [modules[name] for name in names[:names.index(last) + 1]]
+
+    def stage(self, index: int) -> Tuple[nn.Sequential, int]:
+        """The blocks that end with timm's feature ``index``, and the channels of that feature.
+
+        Raises:
+            ValueError: no such feature is computed here, or it is not the output of a sequence of
+                blocks, to which something could be appended.
+        """
+        info = {entry['index']: entry for entry in self.timm_model.feature_info.info}.get(index)
+        module = dict(self.timm_model.named_modules()).get(info['module']) if info else None
+        if not isinstance(module, nn.Sequential):
+            raise ValueError(
+                f'{self.model_name}: feature {index} is not the output of a sequence of blocks '
+                'that is computed here, so no module can be put at its end')
+        return module, info['num_chs']
 
     def init_weights(self) -> None:
         """Load a timm checkpoint if ``init_cfg`` names one, else MMEngine's initialisation."""

@@ -2,6 +2,7 @@ import copy
 import pickle
 
 import pytest
+import timm
 import torch
 from mmengine.registry import MODELS
 from mmengine.runner import load_checkpoint
@@ -10,6 +11,7 @@ from mmseg.registry import MODELS as MMSEG_MODELS
 from torch import nn
 
 from mmwsss.models import GraphReasoningMapping, GRMBackbone
+from mmwsss.models.backbones import FrozenTIMMBackbone
 from tests.models.layers.graphs import small_graph
 
 R18 = dict(type='ResNet', depth=18, base_channels=4, stem_channels=4)
@@ -99,7 +101,11 @@ def test_default_nodes():
     (dict(stages=(5, )), 'some of 1 to 4'), (dict(nodes='coarse'), "nodes='gathered'"),
     (dict(backbone=dict(R18, num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1, ))),
      'some of 1 to 2'),
-    (dict(backbone=dict(type='MixVisionTransformer')), 'cannot be put into MixVisionTransformer')])
+    (dict(backbone=dict(type='MixVisionTransformer')), 'cannot be put into MixVisionTransformer'),
+    (dict(backbone=dict(type='FrozenTIMMBackbone', model_name='tf_efficientnet_lite0',
+                        out_indices=(2, 3))), 'some of 1 to 3'),
+    (dict(backbone=dict(type='FrozenTIMMBackbone', model_name='tf_efficientnet_lite0',
+                        frozen_stages=4, feature_cache='features')), 'feature_cache=None')])
 def test_refused(options, message):
     with pytest.raises(ValueError, match=message):
         build(**options)
@@ -170,3 +176,61 @@ def test_compiled_equals_eager():
     backbone = mode(build(), False)
     compiled = torch.compile(backbone, backend='aot_eager', fullgraph=True)
     torch.testing.assert_close(compiled(image())[-1], backbone(image())[-1])
+
+
+LITE0 = dict(type='FrozenTIMMBackbone', model_name='tf_efficientnet_lite0',
+             out_indices=(1, 2, 3, 4), frozen_stages=4)
+LAST_BLOCKS = {1: 1, 2: 2, 3: 4, 4: 6}  # blocks of EfficientNet before strides 8, 16, 32 and last
+
+
+@pytest.mark.parametrize('stage', LAST_BLOCKS)
+def test_timm_value(stage):
+    """The later blocks see the result; all keys but the mapping's are those of timm."""
+    torch.manual_seed(0)
+    plain = MMSEG_MODELS.build(LITE0).eval()
+    backbone = build(LITE0, stages=(stage, )).eval()
+    report = backbone.load_state_dict(plain.state_dict(), strict=False)
+    prefix = f'timm_model.blocks.{LAST_BLOCKS[stage]}.grm.'
+    assert not report.unexpected_keys and report.missing_keys
+    assert all(key.startswith(prefix) for key in report.missing_keys)
+    backbone.timm_model.blocks[LAST_BLOCKS[stage]].grm = PlusOne()
+    net = plain.timm_model
+    x, expected = net.bn1(net.conv_stem(image())), []
+    for i, block in enumerate(net.blocks):
+        x = block(x)
+        if i in LAST_BLOCKS.values():
+            x = x + 1 if i == LAST_BLOCKS[stage] else x
+            expected.append(x)
+    for out, value in zip(backbone(image()), expected):
+        torch.testing.assert_close(out, value)
+
+
+def test_timm_frozen_stages_leave_the_mapping_trainable():
+    backbone = build(LITE0, stages=(1, 4)).train()
+    assert isinstance(backbone, FrozenTIMMBackbone) and backbone.grm_stages == (1, 4)
+    for index, channels in ((1, 24), (4, 320)):
+        blocks, found = backbone.stage(index)
+        assert found == blocks.grm.in_channels == channels == backbone.stage_channels(index)
+        assert blocks.grm.training and not blocks[0].training
+    backbone(image())[-1].square().sum().backward()
+    for key, parameter in backbone.named_parameters():
+        learns = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
+        assert learns == parameter.requires_grad == ('.grm.' in key), key
+    assert not backbone.eval().stage(1)[0].grm.training
+
+
+def test_timm_checkpoint(tmp_path):
+    """A timm file is read as without a mapping, and leaves that alone."""
+    torch.manual_seed(1)
+    state = timm.create_model('tf_efficientnet_lite0').state_dict()
+    path = str(tmp_path / 'lite0.pth')
+    torch.save(state, path)
+    backbone = build(dict(LITE0, init_cfg=dict(type='Pretrained', checkpoint=path)), stages=(3, ))
+    before = copy.deepcopy(backbone.stage(3)[0].grm.state_dict())
+    backbone.init_weights()
+    for key, value in backbone.timm_model.state_dict().items():
+        name = key.split('.grm.')[-1]
+        assert torch.equal(value, before[name] if '.grm.' in key else state[key]), key
+    with pytest.raises(ValueError, match='feature 0 is not the output of a sequence'):
+        MMSEG_MODELS.build(dict(
+            type='FrozenTIMMBackbone', model_name='resnet18', output_stride=32)).stage(0)
