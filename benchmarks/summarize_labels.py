@@ -12,7 +12,6 @@ highest recall at the precision of the control of the same seed. Differences are
 their error is the standard error over seeds.
 """
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
@@ -35,20 +34,24 @@ from mmwsss.evaluation.label_quality import (  # noqa: E402
     count_labels,
     label_quality,
 )
-from mmwsss.labels import ActivationStore, LabelStore  # noqa: E402
+from mmwsss.labels import ActivationStore, LabelStore, kind_of_store  # noqa: E402
 
 RATES = ('iou', 'precision', 'recall')
 
 
 def rates_of(folder: Path, gt: Path, ids: List[str], num_classes: int) -> dict:
     """Per-class rates in %: arrays (T, C), T = 256 thresholds for maps and 1 for labels; and
-    ``ignored``, the share of ignored pixels in %."""
-    settings = folder / 'store.json'
-    if settings.is_file() and 'activations' in json.loads(settings.read_text()):
+    ``ignored``, the share of ignored pixels in %.
+
+    Raises:
+        ValueError: labels, maps or masks are missing or damaged, or of other sizes.
+    """
+    kind = kind_of_store(folder)
+    if kind == 'activations':
         curve = _curve(ActivationStore(folder), gt, ids, num_classes)
         rows = [curve.quality(index) for index in range(THRESHOLDS)]
     else:
-        store = LabelStore(folder) if settings.is_file() else folder
+        store = LabelStore(folder) if kind == 'labels' else folder
         counts = sum(count_labels(_labels(store, image_id), read_png(gt, image_id), num_classes)
                      for image_id in ids)
         rows = [label_quality(counts)]
@@ -60,7 +63,12 @@ def _curve(store: ActivationStore, gt: Path, ids: List[str], num_classes: int) -
     curve = ThresholdCurve(num_classes)
     for image_id in ids:
         truth = read_png(gt, image_id)
-        classes, maps = store.read(image_id, truth.shape)
+        classes, maps = store.read(image_id)
+        if maps.shape[1:] != truth.shape:  # any maps could be enlarged to any mask
+            raise ValueError(f'{image_id}: maps in {store.root} are of an image of '
+                             f'{tuple(maps.shape[1:])} (H, W), the mask in {gt} is {truth.shape}: '
+                             'masks of other images, or of turned or resized ones; name the right '
+                             'folder by --gt')
         curve.update(maps.clamp(0, 1).numpy(), [label + 1 for label in classes], truth)
     return curve
 

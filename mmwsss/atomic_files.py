@@ -66,6 +66,20 @@ def write_text_atomic(path, text: str) -> None:
     write_atomic(path, text.encode())
 
 
+def prepare_output(path) -> None:
+    """Make the folder of a file that is to be written in the end; call before long work.
+
+    Raises:
+        ValueError: ``path`` is a folder, or lies in one that cannot be written to.
+        OSError: its folder cannot be made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(f'{path}: is a folder, or lies in one that cannot be written to; '
+                         'name another file')
+
+
 def remove_stale_temporaries(folder) -> None:
     """Delete what writers that were killed have left in ``folder``; none may be at work there."""
     for path in Path(folder).iterdir():

@@ -9,6 +9,7 @@ import pytest
 from mmwsss.atomic_files import (
     folder_lock,
     move_into_place,
+    prepare_output,
     remove_stale_temporaries,
     replacing,
     sync_filesystem,
@@ -32,6 +33,19 @@ def test_replacing_overwrites_and_leaves_no_temporary(tmp_path):
             assert draft.parent == tmp_path
             draft.write_text(text)
     assert final.read_text() == 'new' and os.listdir(tmp_path) == ['x.pth']
+
+
+def test_outputs_are_prepared_before_the_work(tmp_path):
+    prepare_output(tmp_path / 'a/b/x.json')
+    prepare_output(tmp_path / 'a/b/x.json')
+    assert list((tmp_path / 'a/b').iterdir()) == []
+    with pytest.raises(ValueError, match='a: is a folder.*name another file'):
+        prepare_output(tmp_path / 'a')
+    (tmp_path / 'file').write_text('kept')
+    prepare_output(tmp_path / 'file')
+    with pytest.raises(OSError, match='file'):
+        prepare_output(tmp_path / 'file/x.json')
+    assert (tmp_path / 'file').read_text() == 'kept'
 
 
 def test_a_draft_is_moved_as_it_was_written(tmp_path):

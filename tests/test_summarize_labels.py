@@ -81,7 +81,7 @@ def test_maps_at_the_best_threshold_and_at_equal_precision(tmp_path):
             stored = np.round(both * 255).astype(np.float32) / np.float32(255)
             best = stored.max(axis=0)
             given = np.where(stored[0] >= stored[1], CAT, DOG)
-            given = np.where(best.astype(float) * 255 > index, given, 0)
+            given = np.where(best > np.float32(index / 255), given, 0)
             pairs.append((given, truth[name]))
         rows = [slow_rates(pairs, label) for label in (0, CAT, DOG)]
         slow.append((np.mean([row[0] for row in rows]), *np.mean(rows[1:], axis=0)[1:]))
@@ -92,6 +92,28 @@ def test_maps_at_the_best_threshold_and_at_equal_precision(tmp_path):
     assert result['miou'] == pytest.approx(slow[best, 0])
     assert [result['precision'], result['recall']] == pytest.approx(slow[best, 1:].tolist())
     assert result['recall_at'] == pytest.approx(slow[slow[:, 1] >= 60, 2].max())
+
+
+@pytest.mark.parametrize('size', [(12, 8), (16, 24)])
+@pytest.mark.parametrize('present', [[CAT - 1], []])
+def test_maps_of_images_of_another_size_are_refused(tmp_path, capsys, size, present):
+    """Nothing is enlarged to fit, also where there are no maps."""
+    masks(tmp_path / 'gt', np.random.default_rng(2))
+    store = ActivationStore(tmp_path / 'runs' / 'cam_s0', VOC_CLASSES, stride=4)
+    for name, (height, width) in dict(a=(8, 12), b=size).items():
+        store.write(name, torch.ones(len(present), height // 4, width // 4), present,
+                    (height, width))
+    (tmp_path / 'list.txt').write_text('a\nb\n')
+    assert summarize.main([str(tmp_path / 'runs'), '--gt', str(tmp_path / 'gt'), '--list',
+                           str(tmp_path / 'list.txt'), '--control', 'cam']) == 2
+    assert (f'b: maps in {store.root} are of an image of {size} (H, W), the mask in '
+            f'{tmp_path}/gt is (8, 12)' in capsys.readouterr().err)
+
+
+def test_a_damaged_store_is_named(tmp_path):
+    (tmp_path / 'store.json').write_text('5')
+    with pytest.raises(ValueError, match='store.json: damaged .*put a copy of it back'):
+        summarize.rates_of(tmp_path, tmp_path, ['a'], 21)
 
 
 def rates(miou):

@@ -25,7 +25,7 @@ from mmwsss.atomic_files import write_atomic  # noqa: E402
 from mmwsss.datasets.classes import COCO_CLASSES, VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
 from mmwsss.datasets.image_labels import ImageLabels, missing_labels  # noqa: E402
-from mmwsss.datasets.label_sources import IMAGE_SUFFIXES  # noqa: E402
+from mmwsss.datasets.label_sources import find_images  # noqa: E402
 
 SHOWN = 5
 ORIENTATION = 0x0112  # EXIF; 1 is upright
@@ -40,20 +40,6 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--classes', help='voc or coco; default: the classes of the file')
     parser.add_argument('--json', type=Path, help='write the figures here')
     return parser.parse_args(argv)
-
-
-def find_images(folder: Path, ids) -> tuple[dict, list]:
-    """Id -> file, and the ids without one."""
-    found, lacking = {}, []
-    suffixes = [*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES)]
-    for image_id in ids:
-        paths = (folder / f'{image_id}{suffix}' for suffix in suffixes)
-        path = next((path for path in paths if path.is_file()), None)
-        if path is None:
-            lacking.append(image_id)
-        else:
-            found[image_id] = path
-    return found, lacking
 
 
 def read_headers(paths: dict) -> tuple[list, list]:

@@ -9,16 +9,19 @@
     python tools/make_image_labels.py npy     cls_labels.npy -o labels.json --classes voc
 
 --classes: voc, coco, a text file with one foreground class a line, or names parted by commas. It
-gives the label order; without it, classes are those that occur. csv: a header image,labels with
-names parted by ';', or one 0/1 column a class. --check-images FOLDER decodes every labelled image
-and leaves out, and lists, those that are missing or broken.
+gives the label order; without it, classes are those that occur (coco: all of the file, by number).
+Background is no class: value 0 of masks. Ids have no suffix: two files under one id are an error.
+csv: a header image,labels with names parted by ';', or one 0/1 column a class. npy: integers are
+ids of VOC (2007000032); --integer-ids says what others become. --check-images FOLDER decodes every
+labelled image and leaves out, and lists, those that are missing or broken.
 """
 import argparse
 import os
+import re
 import sys
 from functools import partial
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'mmwsss').is_dir():
@@ -30,7 +33,8 @@ from mmwsss.datasets import label_sources  # noqa: E402
 from mmwsss.datasets.classes import COCO_CLASSES, VOC_CLASSES  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
 from mmwsss.datasets.image_labels import ImageLabels  # noqa: E402
-from mmwsss.datasets.transforms import read_image  # noqa: E402
+
+LIKE_A_FILE = re.compile(r'\.(txt|csv|json|names|lst|list|ya?ml)$', re.IGNORECASE)
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
@@ -44,6 +48,9 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--skip-difficult', action='store_true', help='xml: easy objects only')
     parser.add_argument('--min-pixels', type=int, default=1, help='masks: smaller ones are absent')
     parser.add_argument('--suffix', default='.png', help='masks: their suffix')
+    parser.add_argument('--integer-ids', metavar='FORMAT',
+                        help="npy: ids of other integers than VOC's, such as "
+                        "'COCO_train2014_{:012d}'")
     parser.add_argument('--check-images', type=Path, metavar='FOLDER', help='decode every image')
     parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1),
                         help='processes; 0 for none')
@@ -55,56 +62,57 @@ def read_classes(text: Optional[str]) -> Optional[Tuple[str, ...]]:
     if text is None or text in ('voc', 'coco'):
         return {None: None, 'voc': VOC_CLASSES, 'coco': COCO_CLASSES}[text]
     if Path(text).is_file():
-        lines = Path(text).read_text(encoding='utf-8').splitlines()
+        try:
+            lines = Path(text).read_text(encoding='utf-8-sig').splitlines()
+        except UnicodeDecodeError as error:
+            raise ValueError(f'--classes {text} is not UTF-8 ({error}): save it so') from error
         return tuple(line.strip() for line in lines if line.strip())
-    return tuple(name.strip() for name in text.split(','))
+    names = tuple(name.strip() for name in text.split(','))
+    files = [name for name in names if LIKE_A_FILE.search(name)]
+    if files:
+        raise FileNotFoundError(f'--classes: the file {files[0]} does not exist (the name of a '
+                                'class that ends like this must stand in a file)')
+    return names
 
 
-def read_source(args: argparse.Namespace) -> ImageLabels:
+def read_source(args: argparse.Namespace) -> Tuple[ImageLabels, List[str]]:
+    """The labels, and lines about what was left out."""
     classes = read_classes(args.classes)
     ids = None if args.list is None else read_image_ids(args.list)
     if args.kind in ('masks', 'npy') and classes is None:
         raise ValueError(f'{args.kind} holds numbers: name their classes with --classes')
     shared = dict(ids=ids, workers=args.workers,
-                  progress=partial(track, description='reading', transient=True,
-                                   total=None if ids is None else len(ids)))
+                  progress=progress('reading', None if ids is None else len(ids)))
     if args.kind == 'xml':
         return label_sources.from_voc_xml(args.source, classes,
-                                          difficult=not args.skip_difficult, **shared)
+                                          difficult=not args.skip_difficult, **shared), []
     if args.kind == 'masks':
         return label_sources.from_masks(args.source, classes, suffix=args.suffix,
-                                        min_pixels=args.min_pixels, **shared)
-    read = dict(coco=lambda path, names: label_sources.from_coco_json(path),
-                csv=label_sources.from_csv, folders=label_sources.from_class_folders,
-                npy=label_sources.from_cls_labels)[args.kind]
-    labels = read(args.source, classes)
-    return labels if ids is None else labels.select(ids)
+                                        min_pixels=args.min_pixels, **shared), []
+    left_out: List[str] = []
+    read = dict(coco=label_sources.from_coco_json, csv=label_sources.from_csv,
+                folders=partial(label_sources.from_class_folders, warn=left_out.append),
+                npy=partial(label_sources.from_cls_labels, integer_ids=args.integer_ids))
+    labels = read[args.kind](args.source, classes=classes)
+    return labels if ids is None else labels.select(ids), left_out
 
 
-def without_broken_images(labels: ImageLabels, folder: Path) -> Tuple[ImageLabels, List[str]]:
-    """Labels of the images that decode, and a line for each of the others."""
-    broken = {}
-    for image_id in track(sorted(labels.images), description='decoding', transient=True):
-        paths = [folder / f'{image_id}{s}' for s in label_sources.IMAGE_SUFFIXES]
-        path = next((path for path in paths if path.is_file()), paths[0])
-        try:
-            read_image(str(path))
-        except (OSError, ValueError) as error:
-            broken[image_id] = str(error)
-    kept = {k: names for k, names in labels.images.items() if k not in broken}
-    return ImageLabels(labels.classes, kept), list(broken.values())
+def progress(description: str, total: Optional[int]) -> Callable:
+    return partial(track, description=description, transient=True, total=total)
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     args = parse_args(argv)
     try:
-        labels, broken = read_source(args), []
+        labels, left_out = read_source(args)
         if args.check_images:
-            labels, broken = without_broken_images(labels, args.check_images)
+            labels, broken = label_sources.without_broken_images(
+                labels, args.check_images, args.workers, progress('decoding', len(labels.images)))
+            left_out += broken
         labels.save(args.out)
     except (OSError, ValueError) as error:
         sys.exit(f'make_image_labels: {error}')
-    for line in broken:
+    for line in left_out:
         print(f'left out: {line}')
     empty = labels.unlabelled
     more = f'; {len(empty)} without any class: {", ".join(empty[:5])}' if empty else ''

@@ -131,6 +131,8 @@ def report(out: Path, labels: ImageLabels, figures: dict, ids: list, files: dict
           f'{figures["train"]} to train on and {figures["val"]} held out')
     shown = Counter(name for image_id in ids for name in labels.images[image_id])
     print('images a class: ' + ', '.join(f'{name} {shown[name]}' for name in labels.classes))
+    if len(labels.classes) == 1:
+        print(one_class(labels.classes[0], shown[labels.classes[0]], len(ids)))
     left_out = {
         f'images without labels (looked for {" ".join(SUFFIXES)})': sorted(set(files) - set(ids)),
         'labels without image': sorted(set(labels.images) - set(ids)),
@@ -139,6 +141,16 @@ def report(out: Path, labels: ImageLabels, figures: dict, ids: list, files: dict
         if names:
             more = ', ...' if len(names) > SHOWN else ''
             print(f'left out: {len(names)} {what}: {", ".join(names[:SHOWN])}{more}')
+
+
+def one_class(name: str, shown: int, images: int) -> str:
+    """What a single class means for the pipeline."""
+    text = ('one class: ReCAM learns nothing from it, so maps come from the classifier alone '
+            "(cam_weights='classifier')")
+    if shown < images:
+        return text
+    return (f'{text}. Each image shows {name}: add images without it, with empty labels, or the '
+            'classifier has nothing to tell it from')
 
 
 def split(ids, args: argparse.Namespace) -> tuple[list, list, list]:

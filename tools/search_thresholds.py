@@ -25,7 +25,7 @@ if (ROOT / 'mmwsss').is_dir():
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from mmwsss.atomic_files import write_text_atomic  # noqa: E402
+from mmwsss.atomic_files import prepare_output, write_text_atomic  # noqa: E402
 from mmwsss.datasets.image_ids import read_image_ids  # noqa: E402
 from mmwsss.datasets.transforms import read_image  # noqa: E402
 from mmwsss.evaluation.threshold_grid import ThresholdGrid  # noqa: E402
@@ -53,7 +53,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--images', type=int, help='only this many, spread over the list')
     parser.add_argument('--max-ignored', type=float, default=100.,
                         help='choose a pair that ignores at most this %% of the pixels')
-    parser.add_argument('--json', type=Path, help='write everything here too')
+    parser.add_argument('--json', type=Path, help='write everything here too; its folder is made')
     return parser.parse_args(argv)
 
 
@@ -74,6 +74,8 @@ def search(args: argparse.Namespace) -> dict:
     """Tables of both kinds and the chosen values."""
     if args.crf and args.img_dir is None:
         raise ValueError('--crf needs --img-dir, the folder of the images')
+    if args.json:
+        prepare_output(args.json)
     store, ids = ActivationStore(args.maps), choose_ids(args)
     grid = ThresholdGrid(args.thresholds, len(store.classes) + 1)
     normalize = None if args.normalize == 'none' else args.normalize
@@ -139,12 +141,12 @@ def main(argv=None) -> int:
     args = parse_args(argv)
     try:
         result = search(args)
-    except (ValueError, FileNotFoundError) as error:
+        print_report(result)
+        if args.json:
+            write_text_atomic(args.json, json.dumps(result, indent=1) + '\n')
+    except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    print_report(result)
-    if args.json:
-        write_text_atomic(args.json, json.dumps(result, indent=1) + '\n')
     return 0
 
 

@@ -6,6 +6,7 @@
 #                    labels.
 # MMWSSS_OWN_MASKS: folder of masks ID.png to judge with, if there are any; never trained on.
 # MMWSSS_OWN_VAL: list of ids held out. Default: every 10th image; with masks, every 5th that has one.
+# With one class, ReCAM's predictor learns nothing and maps come from the classifier (docs/own_data.md).
 # MMWSSS_OWN_NETWORK: effnetlite0 (frozen, for CPUs; MMWSSS_WEIGHTS), r50 (ResNet-50 classifier and
 #                    ResNet-101 segmentation, for GPUs), r18 (from scratch, for rendered toys).
 _base_ = '../_base_/pipelines/wsss.py'

@@ -20,11 +20,12 @@ def read_image_ids(path: str) -> List[str]:
         path (str): The text file.
 
     Returns:
-        list[str]: At least one id.
+        list[str]: At least one id, none twice.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the list is empty or no text, or an id is unsafe; names file and line.
+        ValueError: If the list is empty or no text, or an id is unsafe or stands twice; names
+            file and line.
     """
     if not osp.isfile(path):
         raise FileNotFoundError(f'the list of image ids {path} does not exist: check ann_file '
@@ -35,17 +36,28 @@ def read_image_ids(path: str) -> List[str]:
     except UnicodeDecodeError as e:
         raise ValueError(f'{path} is not a text file ({e}): ann_file must list one image id a '
                          'line') from e
-    ids = [check_image_id(line, f'{path}, line {n}') for n, line in enumerate(lines, 1) if line]
-    if not ids:
+    first: Dict[str, int] = {}
+    for n, line in enumerate(lines, 1):
+        if not line:
+            continue
+        image_id = check_image_id(line, f'{path}, line {n}')
+        # Not dropped silently, nor counted twice: a metric would weigh it double, and a store
+        # holds it once.
+        if first.setdefault(image_id, n) != n:
+            raise ValueError(f'{path}, line {n}: {image_id!r} is listed in line '
+                             f'{first[image_id]} already: delete one of the two (to train on '
+                             'some images more often, join data sets with ConcatDataset)')
+    if not first:
         raise ValueError(f'{path} lists no image: expected one image id a line')
-    return ids
+    return list(first)
 
 
 def check_image_id(image_id: str, where: str = 'image id') -> str:
-    """Return the id if it stays inside the image folder, else raise.
+    """Return the id if it stays inside the image folder and a store can hold it, else raise.
 
     Raises:
-        ValueError: For absolute paths, ``..``, control characters and second columns.
+        ValueError: For absolute paths, ``..``, control characters, second columns, backslashes,
+            and parts between slashes that are empty or start with a dot.
     """
     if _SECOND_COLUMN.search(image_id):
         raise ValueError(f'{where}: {image_id!r} has several columns; expected one image id '
@@ -57,13 +69,23 @@ def check_image_id(image_id: str, where: str = 'image id') -> str:
         raise ValueError(f"{where}: {image_id!r} leaves the image folder through '..'")
     if any(ord(c) < 32 for c in image_id):
         raise ValueError(f'{where}: {image_id!r} holds control characters')
+    if '\\' in image_id:
+        raise ValueError(f"{where}: {image_id!r} holds a backslash; expected '/' between folders")
+    if any(not part or part.startswith('.') for part in image_id.split('/')):
+        raise ValueError(f'{where}: {image_id!r} has an empty or hidden part; expected the path '
+                         'of an image inside the image folder, without suffix, no name on the way '
+                         "starting with '.'")
     return image_id
 
 
 def list_image_ids(folder: str, suffix: str) -> List[str]:
-    """Ids of all files under ``folder`` that end with ``suffix``, sub-folders included, sorted."""
+    """Ids of all files under ``folder`` that end with ``suffix``, sub-folders included, sorted.
+
+    Hidden files and folders (``.ipynb_checkpoints``) are left out, as no id may name them.
+    """
     ids = []
-    for root, _, names in os.walk(folder):
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith('.')]
         rel = osp.relpath(root, folder)
         prefix = '' if rel == '.' else rel.replace(os.sep, '/') + '/'
         ids += [prefix + n[:-len(suffix)] for n in names

@@ -26,16 +26,21 @@ def count_labels(labels: np.ndarray, truth: np.ndarray, num_classes: int,
     if labels.shape != truth.shape:
         raise ValueError(f'labels are {labels.shape} (H, W), their true mask {truth.shape}')
     for name, array in (('labels', labels), ('true mask', truth)):
-        bad = ((array < 0) | (array >= num_classes)) & (array != ignore_index)
-        if bad.any():
-            raise ValueError(f'{name}: values {np.unique(array[bad])[:10].tolist()} are neither '
-                             f'0…{num_classes - 1} nor {ignore_index}')
+        _check_values(name, array, num_classes, ignore_index)
     counted = truth != ignore_index
     given = labels[counted].astype(np.int64)
     given[given == ignore_index] = num_classes
     cells = truth[counted].astype(np.int64) * (num_classes + 1) + given
     return np.bincount(cells, minlength=num_classes * (num_classes + 1)).reshape(
         num_classes, num_classes + 1)
+
+
+def _check_values(name: str, array: np.ndarray, num_classes: int, ignore_index: int) -> None:
+    bad = ((array < 0) | (array >= num_classes)) & (array != ignore_index)
+    if bad.any():
+        raise ValueError(f'{name}: values {np.unique(array[bad])[:10].tolist()} are neither '
+                         f'0…{num_classes - 1} nor {ignore_index}: check num_classes and which '
+                         'masks these are')
 
 
 def label_quality(counts: np.ndarray) -> dict:
@@ -52,7 +57,7 @@ def label_quality(counts: np.ndarray) -> dict:
         given. ``fp_rate`` and ``fn_rate``: (C,), wrong and missed pixels over the union, in %
         (they and ``iou`` sum to 100). ``miou``, ``mean_precision``, ``mean_recall``,
         ``mean_fp_rate``, ``mean_fn_rate``: means over the other classes. ``ignored``: % of
-        pixels that the labels ignore.
+        pixels that the labels ignore. All NaN if no pixel counts.
     """
     square = counts[:, :-1]
     correct = np.diag(square).astype(float)
@@ -85,9 +90,10 @@ class ThresholdCurve:
     """Quality of activation maps at 256 background thresholds 0, 1/255, …, 1.
 
     At threshold t a pixel gets the class of its largest activation if that is > t, else
-    background. Each image is looked at once: a pixel is foreground below some threshold and
-    background from there on, so a histogram over that place holds all 256 confusion matrices'
-    diagonals and sums.
+    background; both are compared in the precision of the maps, so that these are the labels of
+    :func:`mmwsss.labels.seed_labels` to the last pixel. Each image is looked at once: a pixel is
+    foreground below some threshold and background from there on, so a histogram over that place
+    holds all 256 confusion matrices' diagonals and sums.
 
     Args:
         num_classes: C.
@@ -102,6 +108,11 @@ class ThresholdCurve:
         self._correct = np.zeros((num_classes, bins), np.int64)
         self._true_background = np.zeros(bins, np.int64)
         self._true = np.zeros(num_classes, np.int64)
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels count so far."""
+        return int(self._true.sum())
 
     def update(self, maps: np.ndarray, label_ids: Sequence[int], truth: np.ndarray) -> None:
         """Add one image.
@@ -124,12 +135,12 @@ class ThresholdCurve:
             raise ValueError(f'activations must lie in [0, 1], got {maps.min()} to {maps.max()}')
         if len(maps) == 0:
             maps, label_ids = np.zeros((1, *truth.shape)), [0]
-        count_labels(truth, truth, self.num_classes, self.ignore_index)  # checks its values
+        _check_values('true mask', truth, self.num_classes, self.ignore_index)
         counted = truth != self.ignore_index
         best = maps.max(axis=0)[counted]
         given = np.asarray(label_ids)[maps.argmax(axis=0)[counted]]
         true = truth[counted].astype(np.int64)
-        place = np.ceil(best.astype(np.float64) * (THRESHOLDS - 1)).astype(np.int64)
+        place = _thresholds_below(best)
         bins = self._given.shape[1]
         self._given += _histogram(given, place, self.num_classes, bins)
         right = given == true
@@ -158,8 +169,31 @@ class ThresholdCurve:
                        for name in ('miou', 'mean_precision', 'mean_recall')})
 
     def best(self) -> int:
-        """Index of the threshold with the highest mIoU."""
+        """Index of the threshold with the highest mIoU, the lowest of equal ones.
+
+        Raises:
+            ValueError: no pixel counts.
+        """
+        if not self.pixels:
+            raise ValueError(f'no pixel has a true label other than {self.ignore_index}: there is '
+                             'nothing to judge; check the masks')
         return int(np.nanargmax(self.curve()['miou']))
+
+
+def _thresholds_below(values: np.ndarray) -> np.ndarray:
+    """How many of the 256 thresholds lie below each value in [0, 1]: int64, 0…255.
+
+    Stored maps are multiples of 1/255, so ties are common: 128/255 in float32 exceeds 128/255 in
+    float64. Labels are made by comparing in the maps' own precision, and so it is done here.
+    """
+    if values.dtype.kind != 'f':
+        values = values.astype(np.float64)
+    thresholds = (np.arange(THRESHOLDS) / (THRESHOLDS - 1)).astype(values.dtype)
+    # A first guess, off by one at most, and a look at the thresholds beside it: several times as
+    # fast as np.searchsorted(thresholds, values).
+    place = np.ceil(values * (THRESHOLDS - 1)).astype(np.int64)
+    place -= (place > 0) & (thresholds[np.maximum(place - 1, 0)] >= values)
+    return place + (thresholds[place] < values)
 
 
 def _histogram(labels, places, num_classes: int, bins: int) -> np.ndarray:

@@ -9,13 +9,17 @@ On disk::
 The PNG carries which maps it holds and the size of the image in a text entry (key ``mmwsss``).
 Each file is written beside its place and renamed into it, and its checksums are verified when it
 is read: ``kill -9`` at any moment leaves whole files only, and the extraction goes on with
-:meth:`ActivationStore.pending`.
+:meth:`ActivationStore.pending`. Files are not synced one by one, so a power cut may leave empty
+ones, which are pending again, or cut ones, which are an error when they are read.
 
 K: classes in an image; H, W: image size; h, w: map size, ceil(H / stride) x ceil(W / stride).
 """
+import contextlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -25,13 +29,15 @@ import torch.nn.functional as F
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mmwsss.atomic_files import write_atomic
+from mmwsss.atomic_files import TEMPORARY_PREFIX, write_atomic
 
 from .palette_png import check_png
 
 _FORMAT = 1
 _TEXT_KEY = 'mmwsss'
 _DTYPES = {8: np.uint8, 16: np.uint16}
+_STALE_SECONDS = 3600
+_REMEDY = '; put a copy of it back, or delete the folder and extract again'
 
 
 class ActivationStore:
@@ -49,7 +55,7 @@ class ActivationStore:
             knows its source refuses another one, so that maps are never mixed.
 
     Raises:
-        ValueError: not a store, or one of other classes, settings or source.
+        ValueError: not a store, a damaged one, or one of other classes, settings or source.
     """
 
     def __init__(self, root: str | PathLike, classes: Sequence[str] | None = None,
@@ -59,10 +65,7 @@ class ActivationStore:
         if not self.exists(root):
             self._create(classes, 4 if stride is None else stride, 8 if bits is None else bits,
                          source)
-        settings = json.loads((self.root / 'store.json').read_text())
-        if settings.get('activations') != _FORMAT:
-            raise ValueError(f'{self.root}/store.json: not a store of activation maps of format '
-                             f'{_FORMAT}')
+        settings = _read_settings(self.root / 'store.json')
         self.classes: tuple[str, ...] = tuple(settings['classes'])
         self.stride: int = settings['stride']
         self.bits: int = settings['bits']
@@ -109,7 +112,7 @@ class ActivationStore:
         write_atomic(self.root / 'store.json', json.dumps(settings).encode())
 
     def ids(self) -> list[str]:
-        """Sorted ids of the images in the store."""
+        """Sorted ids of the images that have a file in the store."""
         folder = self.root / 'maps'
         return sorted(path.relative_to(folder).with_suffix('').as_posix()
                       for path in folder.rglob('[!.]*.png'))
@@ -121,8 +124,18 @@ class ActivationStore:
         return len(self.ids())
 
     def pending(self, ids: Iterable[str]) -> list[str]:
-        """Those of ``ids`` that the store lacks, in order."""
-        held = set(self.ids())
+        """Those of ``ids`` that the store lacks, in order.
+
+        An empty file, which a power cut may leave, counts as missing. A cut one does not: to find
+        it all files would have to be read; :meth:`read` names it. Temporary files that killed
+        writers have left are deleted once they are an hour old.
+        """
+        held = set()
+        for name, entry in _files_below(self.root / 'maps'):
+            if entry.name.startswith(TEMPORARY_PREFIX):
+                _delete_stale(entry)
+            elif name.endswith('.png') and _size(entry):
+                held.add(name[:-len('.png')])
         return [image_id for image_id in ids if image_id not in held]
 
     def write(self, image_id: str, maps: torch.Tensor | np.ndarray, classes: Sequence[int],
@@ -145,7 +158,8 @@ class ActivationStore:
         values = np.rint(maps * top).clip(0, top).astype(_DTYPES[self.bits])
         path = self._path(image_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not synced: a file that a power cut leaves empty fails its checksum and is made again.
+        # Not synced: the loop would wait for the disk at every image. What a power cut may do to
+        # the files of its last seconds: see pending().
         write_atomic(path, _encode(values, classes, image_size), sync=False)
 
     def read(self, image_id: str, size: Sequence[int] | None = None) -> tuple[list[int],
@@ -191,13 +205,17 @@ class ActivationStore:
         """Images that extraction had to leave out: id -> why."""
         if not self.unreadable_path.is_file():
             return {}
-        return json.loads(self.unreadable_path.read_text(encoding='utf-8'))
+        try:
+            return dict(json.loads(self.unreadable_path.read_text(encoding='utf-8')))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'{self.unreadable_path}: damaged ({error}); delete it and start the '
+                             'extraction again, which lists them anew') from error
 
     def list_unreadable(self, reasons: dict[str, str]) -> None:
         """Add images to :meth:`unreadable`; those that have maps by now go from the list."""
         listed = {**self.unreadable(), **reasons}
         left = {image_id: listed[image_id] for image_id in sorted(listed)
-                if image_id not in self}
+                if not _size(self._path(image_id))}
         if left != self.unreadable():
             text = json.dumps(left, indent=1, ensure_ascii=False) + '\n'
             write_atomic(self.unreadable_path, text.encode())
@@ -224,6 +242,54 @@ class ActivationStore:
             raise ValueError(f'{where}: values must be 0 to 1, got {maps.min()} to {maps.max()}')
 
 
+def _read_settings(path: Path) -> dict:
+    try:
+        settings = dict(json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{path}: damaged ({error}){_REMEDY}') from error
+    if settings.get('activations') != _FORMAT:
+        raise ValueError(f'{path}: not a store of activation maps of format {_FORMAT}')
+    lacking = [name for name in ('classes', 'stride', 'bits') if name not in settings]
+    if lacking:
+        raise ValueError(f'{path}: damaged (no {", ".join(lacking)}){_REMEDY}')
+    return settings
+
+
+def _files_below(folder: str | PathLike, prefix: str = '') -> Iterator[tuple[str, os.DirEntry]]:
+    """All files of a folder and its sub-folders, with their names from ``folder`` on."""
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            name = f'{prefix}{entry.name}'
+            if entry.is_dir():
+                yield from _files_below(entry.path, f'{name}/')
+            else:
+                yield name, entry
+
+
+def _size(file: Path | os.DirEntry) -> int:
+    """Bytes; 0 if there is no such file."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _delete_stale(entry: os.DirEntry) -> None:
+    """Delete a temporary file unless another process may still be writing it.
+
+    Its name says which process that is, but not on which machine. A write takes milliseconds: an
+    hour leaves room for clocks that differ. If it did go too early, that writer would end with an
+    error, and nothing but that image would be left to do.
+    """
+    with contextlib.suppress(OSError):  # gone by now, or a store that may only be read
+        if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
+            os.unlink(entry.path)
+
+
 def _encode(values: np.ndarray, classes: list[int], image_size: list[int]) -> bytes:
     text = PngInfo()
     text.add_text(_TEXT_KEY, json.dumps(
@@ -235,7 +301,10 @@ def _encode(values: np.ndarray, classes: list[int], image_size: list[int]) -> by
 
 
 def _decode(data: bytes, name: str) -> tuple[np.ndarray, list[int], tuple[int, int]]:
-    check_png(data, name)
+    try:
+        check_png(data, name)
+    except ValueError as error:
+        raise ValueError(f'{error}; delete it and extract again') from error
     try:
         with Image.open(io.BytesIO(data), formats=('PNG', )) as image:
             values = np.array(image)
@@ -246,3 +315,6 @@ def _decode(data: bytes, name: str) -> tuple[np.ndarray, list[int], tuple[int, i
     except (OSError, KeyError, ValueError, SyntaxError) as error:
         raise ValueError(f'{name}: no file of activation maps ({error}); delete it and extract '
                          'again') from error
+    except Image.DecompressionBombError as error:  # no ValueError
+        raise ValueError(f'{name}: more values than PIL opens ({error}); extract with a larger '
+                         'stride, or set PIL.Image.MAX_IMAGE_PIXELS') from error

@@ -39,6 +39,7 @@ from mmwsss.atomic_files import (
 )
 
 from .palette_png import count_values, decode_labels, encode_labels
+from .stores import damaged, read_object
 
 _FORMAT = 1
 _ID_PART = re.compile(r'[^\x00-\x1f/\\.][^\x00-\x1f/\\]*')
@@ -59,17 +60,20 @@ class LabelStore:
         ignore_index: the one further value allowed; default 255.
 
     Raises:
-        ValueError: not a store, or a store for other classes.
+        ValueError: not a store, a damaged one, or one for other classes.
     """
 
     def __init__(self, root, num_classes: int | None = None, ignore_index: int | None = None):
         self.root = Path(root)
         if not (self.root / 'store.json').exists():
             self._create(num_classes, 255 if ignore_index is None else ignore_index)
-        settings = _read_json(self.root / 'store.json')
+        settings = read_object(self.root / 'store.json')
         if settings.get('format') != _FORMAT:
             raise ValueError(f'{self.root}: store format {settings.get("format")!r}, '
                              f'this version of mmwsss reads {_FORMAT}')
+        lacking = [name for name in ('num_classes', 'ignore_index') if name not in settings]
+        if lacking:
+            raise damaged(self.root / 'store.json', f'no {", ".join(lacking)}')
         self.num_classes: int = settings['num_classes']
         self.ignore_index: int = settings['ignore_index']
         for name, wanted in (('num_classes', num_classes), ('ignore_index', ignore_index)):
@@ -125,7 +129,7 @@ class LabelStore:
         was committed), ``created``."""
         version = self._complete(version)
         if version not in self._manifests:
-            manifest = _read_json(self._folder(version) / 'manifest.json')
+            manifest = read_object(self._folder(version) / 'manifest.json')
             self._manifests = {**dict(list(self._manifests.items())[-3:]), version: manifest}
         return self._manifests[version]
 
@@ -479,7 +483,7 @@ class LabelStore:
         source = part / 'source.json'
         manifest = dict(version=version, parent=current, num_classes=self.num_classes,
                         created=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-                        source=_read_json(source) if source.exists() else None,
+                        source=read_object(source) if source.exists() else None,
                         pixels={label: int(pixels[label]) for label in self._labels()},
                         files=files)
         write_atomic(part / 'manifest.json', json.dumps(manifest).encode())
@@ -536,10 +540,3 @@ def _image_size(folder: Path, image_id: str) -> tuple[int, int]:
             with Image.open(path) as image:
                 return image.height, image.width
     raise ValueError(f'{folder}/{image_id}: no image {", ".join(_IMAGE_SUFFIXES[:3])}')
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f'{path}: damaged ({error})') from error

@@ -66,7 +66,8 @@ def decode_labels(data: bytes, name: str) -> np.ndarray:
         (H, W) uint8.
 
     Raises:
-        ValueError: not readable, or an image with colours instead of ids.
+        ValueError: not readable, more pixels than PIL opens, or an image with colours instead of
+            ids.
     """
     with _readable(name):
         return np.array(_open(data, name), dtype=np.uint8)
@@ -79,7 +80,8 @@ def count_values(data: bytes, name: str) -> tuple[tuple[int, int], list[int]]:
         (H, W); pixels of each of the 256 values.
 
     Raises:
-        ValueError: cut short, damaged, or an image with colours instead of ids.
+        ValueError: cut short, damaged, more pixels than PIL opens, or an image with colours
+            instead of ids.
     """
     size = check_png(data, name)
     with _readable(name):
@@ -105,6 +107,9 @@ def _readable(name: str) -> Iterator[None]:
         raise ValueError(f'{name}: not a readable PNG (no PNG at all)') from None
     except (OSError, SyntaxError, zlib.error, struct.error) as error:
         raise ValueError(f'{name}: not a readable PNG ({error})') from error
+    except Image.DecompressionBombError as error:  # no ValueError
+        raise ValueError(f'{name}: more pixels than PIL opens ({error}); if the file is right, '
+                         'set PIL.Image.MAX_IMAGE_PIXELS') from error
 
 
 def check_png(data: bytes, name: str) -> tuple[int, int]:

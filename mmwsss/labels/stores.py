@@ -1,4 +1,4 @@
-"""Which kind of store a folder holds."""
+"""Which kind of store a folder holds, and what its description says."""
 import json
 from os import PathLike
 from pathlib import Path
@@ -13,8 +13,25 @@ def kind_of_store(folder: str | PathLike) -> str | None:
     path = Path(folder) / 'store.json'
     if not path.is_file():
         return None
+    return 'activations' if 'activations' in read_object(path) else 'labels'
+
+
+def read_object(path: Path) -> dict:
+    """The JSON object in a file of a store.
+
+    Raises:
+        ValueError: no JSON, or JSON that is no object; names the file and the remedy.
+    """
     try:
-        settings = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except ValueError as error:
-        raise ValueError(f'{path}: damaged ({error})') from error
-    return 'activations' if 'activations' in settings else 'labels'
+        raise damaged(path, str(error)) from error
+    if not isinstance(content, dict):
+        raise damaged(path, f'a JSON object expected, not {str(content)[:40]!r}')
+    return content
+
+
+def damaged(path: Path, what: str) -> ValueError:
+    """The error for a file of a store that cannot be used."""
+    return ValueError(f'{path}: damaged ({what}); put a copy of it back, or make the store again '
+                      'in another folder')

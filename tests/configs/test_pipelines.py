@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import MODELS
 
 import mmwsss  # noqa: F401
 from mmwsss.datasets import ImageLabels
@@ -199,6 +200,23 @@ def test_own_data_with_each_network(network, masks, place, environment, monkeypa
             if config is not None and config.get(loader):
                 assert config[loader].dataset.type in ('ImageLabelDataset', 'FolderSegDataset')
                 assert config[loader].dataset.data_root == ''
+
+
+@pytest.mark.parametrize('network', ['effnetlite0', 'r50', 'r18'])
+def test_own_data_of_one_class(network, environment, monkeypatch, tmp_path):
+    """ReCAM's predictor learns nothing there: training and maps take the classifier."""
+    monkeypatch.setenv('MMWSSS_OWN_NETWORK', network)
+    made = tmp_path / 'work' / 'stages' / 'labels'
+    made.mkdir(parents=True)
+    ImageLabels(('cup', ), {'a': ['cup'], 'b': []}).save(made / 'image_labels.json')
+    space = open_pipeline('own_data', tmp_path / 'work')
+    for name in ('recam', 'maps'):
+        head = space.prepare(space.pipeline.stage(name)).config.model.head
+        assert (head.type, head.num_classes) == ('ReCAMHead', 1)
+        assert head.cam_weights == 'classifier'
+        MODELS.build(head)
+    assert space.prepare(space.pipeline.stage('segmentation')).config.model.decode_head[
+        'head'].num_classes == 2
 
 
 def test_listed_in_the_docs():

@@ -1,7 +1,13 @@
 """Split lists: what is read and what is refused."""
 import pytest
 
-from mmwsss.datasets.image_ids import list_image_ids, missing_files, read_image_ids
+from mmwsss.datasets import ImageLabels
+from mmwsss.datasets.image_ids import (
+    check_image_id,
+    list_image_ids,
+    missing_files,
+    read_image_ids,
+)
 
 
 def write(path, text, **kwargs):
@@ -29,6 +35,12 @@ def test_ids_may_hold_spaces(tmp_path):
     ('/JPEGImages/a.jpg /SegmentationClassAug/a.png', 'columns'),
     ('a.PNG b', 'columns'),
     ('a\x00b', 'control'),
+    ('c\\d', 'backslash'),
+    ('.b', 'hidden'),
+    ('.hidden/b', 'hidden'),
+    ('./b', 'hidden'),
+    ('a//b', 'empty'),
+    ('a/', 'empty'),
 ])
 def test_unsafe_ids_are_refused_with_file_and_line(tmp_path, bad, reason):
     path = write(tmp_path / 'list.txt', f'ok\n{bad}\n')
@@ -38,6 +50,20 @@ def test_unsafe_ids_are_refused_with_file_and_line(tmp_path, bad, reason):
 
 def test_dots_inside_a_name_are_fine(tmp_path):
     assert read_image_ids(write(tmp_path / 'a.txt', 'a..b\nc.d\n')) == ['a..b', 'c.d']
+
+
+@pytest.mark.parametrize('name', ['', '../x', 'a//b', '/etc/x', 'a/..', '.hidden', '.a/b', 'a\\b'])
+def test_what_no_store_takes_is_refused_before_the_work(name):
+    with pytest.raises(ValueError, match='image id: '):
+        check_image_id(name)
+    with pytest.raises(ValueError, match='image id: '):
+        ImageLabels(('cat', ), {name: ()})
+
+
+def test_an_id_listed_twice_is_refused(tmp_path):
+    path = write(tmp_path / 'list.txt', '0\n\n1\n0\n')
+    with pytest.raises(ValueError, match="list.txt, line 4: '0' is listed in line 1 already"):
+        read_image_ids(path)
 
 
 def test_missing_and_empty_and_binary_list(tmp_path):
@@ -52,7 +78,8 @@ def test_missing_and_empty_and_binary_list(tmp_path):
 
 def test_list_image_ids_walks_sub_folders_sorted(tmp_path):
     (tmp_path / 'b').mkdir()
-    for name in ('c.jpg', 'b/a.jpg', 'x.png', '.hidden.jpg'):
+    (tmp_path / '.ipynb_checkpoints').mkdir()
+    for name in ('c.jpg', 'b/a.jpg', 'x.png', '.hidden.jpg', '.ipynb_checkpoints/c.jpg'):
         (tmp_path / name).touch()
     assert list_image_ids(str(tmp_path), '.jpg') == ['b/a', 'c']
 

@@ -1,12 +1,26 @@
+import builtins
+import io
+import os
+import random
+import shutil
+from pathlib import Path
+
+import cv2
+import mmcv
 import numpy as np
 import pytest
 import torch
+from mmengine import fileio
+from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
+from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
 from mmwsss.datasets import ImageLabelDataset, ImageLabels, WeakCOCO14Dataset, WeakVOCDataset
 from mmwsss.datasets.classes import COCO_CLASSES, VOC_CLASSES
+from mmwsss.datasets.transforms import read_label
 from mmwsss.labels import ActivationStore
+from tests.paths import ROOT
 
 
 @pytest.fixture
@@ -118,11 +132,94 @@ def test_errors(root):
     assert len(build(root, check_files=False)) == 4
 
 
-def test_masks_are_never_opened(root, monkeypatch):
-    opened = []
-    real = Image.open
-    monkeypatch.setattr(Image, 'open', lambda f, *a, **k: opened.append(f) or real(f, *a, **k))
-    (root / 'SegmentationClass').mkdir()
-    data = build(root, WeakVOCDataset, pipeline=[])
-    data[0]
-    assert not opened and 'seg_map_path' not in data.get_data_info(0)
+MASK_FOLDERS = ('SegmentationClass', 'SegmentationClassAug')
+DOORS = ((builtins, 'open'), (io, 'open'), (os, 'open'), (Image, 'open'), (cv2, 'imread'),
+         (cv2, 'imdecode'), *((fileio, name) for name in ('get', 'get_text', 'get_local_path')))
+
+
+@pytest.fixture
+def voc(root):
+    """The images as a VOC with masks, and the list of the training configs."""
+    lists = root / 'ImageSets' / 'Segmentation'
+    lists.mkdir(parents=True)
+    (lists / 'train_aug.txt').write_text('a\nb\nsub/c\nempty\n')
+    for folder in MASK_FOLDERS:
+        (root / folder / 'sub').mkdir(parents=True)
+        for name in ('a', 'b', 'sub/c', 'empty'):
+            Image.new('L', (20, 10), 1).save(root / folder / f'{name}.png')
+    return root
+
+
+@pytest.fixture
+def opened(voc, monkeypatch):
+    """Files that are opened in Python, through MMEngine, PIL or OpenCV, as they are opened."""
+    names = []
+    contents = {path.read_bytes(): str(path) for path in voc.rglob('*.png')}
+
+    def note(what):
+        if isinstance(what, np.ndarray):
+            names.append(contents.get(what.tobytes(), ''))
+        elif isinstance(what, (str, bytes, os.PathLike)):
+            names.append(contents.get(what) or os.fsdecode(what))
+
+    def watched(real):
+        def door(*args, **kwargs):
+            note(args[0] if args else next(iter(kwargs.values())))
+            return real(*args, **kwargs)
+        return door
+
+    for owner, name in DOORS:
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    return names
+
+
+def masks_of(opened):
+    return [name for name in opened if any(folder in name for folder in MASK_FOLDERS)]
+
+
+def training_samples(voc, cls=None):
+    """All samples of the training set of a config, through its pipeline."""
+    init_default_scope('mmpretrain')
+    cfg = Config.fromfile(ROOT / 'configs/gcn_cam/recam_gcn_r50_voc.py').train_dataloader.dataset
+    cfg.update(data_root=str(voc), label_file='image_labels.json', type=cls or cfg.type)
+    assert len(cfg.pipeline) > 2
+    data = DATASETS.build(cfg)
+    random.seed(0)  # the same crops every time
+    np.random.seed(0)
+    torch.manual_seed(0)
+    return [data[i] for i in range(len(data))]
+
+
+def test_masks_are_never_opened(voc, opened):
+    samples = training_samples(voc)
+    assert len(samples) == 4 and str(voc / 'JPEGImages' / 'sub' / 'c.jpg') in opened
+    assert not masks_of(opened)
+    assert not any(hasattr(sample['data_samples'], key) for sample in samples
+                   for key in ('gt_sem_seg', 'gt_seg_map', 'seg_map_path'))
+    for folder in MASK_FOLDERS:  # by whatever door: without masks nothing is different
+        shutil.rmtree(voc / folder)
+    for sample, other in zip(samples, training_samples(voc)):
+        assert torch.equal(sample['inputs'], other['inputs'])
+        assert torch.equal(sample['data_samples'].gt_score, other['data_samples'].gt_score)
+
+
+@pytest.mark.parametrize('read', [
+    lambda path: open(path, 'rb').close(), lambda path: Path(path).read_bytes(),
+    lambda path: os.close(os.open(path, os.O_RDONLY)), lambda path: Image.open(path).close(),
+    lambda path: np.fromfile(path, np.uint8), lambda path: cv2.imread(path), mmcv.imread,
+    lambda path: fileio.get(path), read_label,
+    lambda path: LoadAnnotations()(dict(seg_map_path=path, seg_fields=[],
+                                        reduce_zero_label=False))],
+    ids=['open', 'pathlib', 'os.open', 'PIL', 'numpy', 'cv2', 'mmcv', 'mmengine', 'read_label',
+         'mmseg'])
+@pytest.mark.parametrize('folder', MASK_FOLDERS)
+def test_a_data_set_that_opens_masks_is_seen(voc, opened, read, folder):
+
+    class Peeking(WeakVOCDataset):
+
+        def prepare_data(self, idx):
+            read(str(voc / folder / f'{self.get_data_info(idx)["image_id"]}.png'))
+            return super().prepare_data(idx)
+
+    training_samples(voc, Peeking)
+    assert {Path(name).stem for name in masks_of(opened)} == {'a', 'b', 'c', 'empty'}

@@ -53,6 +53,37 @@ def test_ids_and_pending(tmp_path):
     assert 'a' in store and 'z' not in store
 
 
+def test_a_file_emptied_by_a_power_cut_is_made_again(tmp_path):
+    store = ActivationStore(tmp_path, CLASSES)
+    for name in ('a', 'dir/b'):
+        store.write(name, torch.zeros(1, 1, 1), [0], (1, 1))
+    (tmp_path / 'maps/dir/b.png').write_bytes(b'')
+    assert store.pending(['a', 'dir/b']) == ['dir/b']
+    store.list_unreadable({'a': 'why', 'dir/b': 'why'})
+    assert list(store.unreadable()) == ['dir/b']
+    store.write('dir/b', torch.zeros(1, 1, 1), [0], (1, 1))
+    assert store.pending(['a', 'dir/b']) == [] and store.read('dir/b')[0] == [0]
+
+
+def test_temporaries_of_killed_writers_go_when_no_one_can_be_writing_them(tmp_path):
+    store = ActivationStore(tmp_path, CLASSES)
+    store.write('dir/b', torch.zeros(1, 1, 1), [0], (1, 1))
+    old, young, other = (tmp_path / 'maps' / name for name in (
+        'dir/.tmp-1-0123456789abcdef', '.tmp-2-0123456789abcdef', '.keep'))
+    for path in (old, young, other):
+        path.write_bytes(b'part')
+    for path in (old, other):
+        os.utime(path, (time.time() - 7200, ) * 2)
+    assert store.pending(['dir/b']) == []
+    assert not old.exists() and young.exists() and other.exists()
+
+
+def test_a_store_without_its_folder_of_maps_lacks_all(tmp_path):
+    store = ActivationStore(tmp_path, CLASSES)
+    (tmp_path / 'maps').rmdir()
+    assert store.pending(['a']) == ['a'] and store.ids() == []
+
+
 def test_much_smaller_than_float32_at_full_size(tmp_path):
     """Smooth maps of the usual size: 8-bit at stride 4, then PNG's filters."""
     store = ActivationStore(tmp_path, CLASSES)
@@ -111,13 +142,40 @@ def test_damaged_files_are_named(tmp_path):
     whole = path.read_bytes()
     for damaged in (b'', whole[:len(whole) // 2], whole[:60] + b'\xff' + whole[61:]):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match='a.png'):
+        with pytest.raises(ValueError, match='a.png.*delete it and extract again'):
             store.read('a')
     Image.new('L', (3, 3)).save(path)
     with pytest.raises(ValueError, match='a.png.*extract'):
         store.read('a')
     with pytest.raises(ValueError, match="'b' has no activation maps"):
         store.read('b')
+
+
+@pytest.mark.parametrize('text', ['{"activations": 1, "clas', '', '[1]', '3', 'null'])
+def test_a_damaged_description_is_named_with_the_remedy(tmp_path, text):
+    store = ActivationStore(tmp_path, CLASSES)
+    store.unreadable_path.write_text(text or '{')
+    with pytest.raises(ValueError, match='unreadable.json: damaged .*delete it'):
+        store.unreadable()
+    (tmp_path / 'store.json').write_text(text)
+    with pytest.raises(ValueError, match='store.json: damaged .*put a copy of it back'):
+        ActivationStore(tmp_path)
+
+
+def test_a_description_with_entries_missing_is_named(tmp_path):
+    ActivationStore(tmp_path, CLASSES)
+    (tmp_path / 'store.json').write_text('{"activations": 1, "bits": 8}')
+    with pytest.raises(ValueError, match=r'store.json: damaged \(no classes, stride\)'):
+        ActivationStore(tmp_path)
+
+
+@pytest.mark.filterwarnings('ignore::PIL.Image.DecompressionBombWarning')
+def test_more_values_than_pil_opens(tmp_path, monkeypatch):
+    store = ActivationStore(tmp_path, CLASSES)
+    store.write('a', smooth(2, 9, 9), [0, 1], (36, 36))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 50)
+    with pytest.raises(ValueError, match='a.png: more values than PIL opens.*MAX_IMAGE_PIXELS'):
+        store.read('a')
 
 
 def _write_forever(root):

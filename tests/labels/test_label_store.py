@@ -12,8 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.labels import LabelStore, fingerprint
-from mmwsss.labels.palette_png import check_png, encode_labels, voc_palette
+from mmwsss.labels import LabelStore, fingerprint, kind_of_store
+from mmwsss.labels.palette_png import (
+    check_png,
+    count_values,
+    decode_labels,
+    encode_labels,
+    voc_palette,
+)
 
 FORK = multiprocessing.get_context('fork')  # a real process to kill, without seconds of imports
 
@@ -213,6 +219,31 @@ def test_png_check_gives_the_size():
     assert check_png(encode_labels(np.zeros((3, 8), np.uint8)), 'x') == (3, 8)
 
 
+@pytest.mark.filterwarnings('ignore::PIL.Image.DecompressionBombWarning')
+@pytest.mark.parametrize('read', [decode_labels, count_values])
+def test_more_pixels_than_pil_opens_are_named(monkeypatch, read):
+    data = encode_labels(np.zeros((30, 8), np.uint8))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 200)  # a warning up to twice as many
+    read(data, 'x/a.png')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    with pytest.raises(ValueError, match='x/a.png: more pixels than PIL opens.*MAX_IMAGE_PIXELS'):
+        read(data, 'x/a.png')
+
+
+@pytest.mark.parametrize('text', ['[]', '["activations"]', '"activations"', '5', 'null', '{"form'])
+@pytest.mark.parametrize('open_store', [kind_of_store, LabelStore])
+def test_a_damaged_description_is_named_with_the_remedy(store, text, open_store):
+    (store.root / 'store.json').write_text(text)
+    with pytest.raises(ValueError, match='store/store.json: damaged .*put a copy of it back'):
+        open_store(store.root)
+
+
+def test_what_a_description_lacks_is_named(store):
+    (store.root / 'store.json').write_text('{"format": 1, "num_classes": 21}')
+    with pytest.raises(ValueError, match=r'store.json: damaged \(no ignore_index\); put a copy'):
+        LabelStore(store.root)
+
+
 def test_prune_keeps_the_newest_the_current_and_the_protected(store):
     for version in range(1, 7):
         fill(store, version, 'a', version)
@@ -252,9 +283,11 @@ def test_a_damaged_manifest_is_named(store):
     fill(store, 1, 'a', 1)
     store.commit(1)
     path = store.root / 'versions/000001/manifest.json'
-    path.write_text(path.read_text()[:30])
-    with pytest.raises(ValueError, match='manifest.json: damaged'):
-        LabelStore(store.root).read('a')
+    whole = path.read_text()
+    for text in (whole[:30], '[]'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match='manifest.json: damaged .*put a copy of it back'):
+            LabelStore(store.root).read('a')
 
 
 def test_plain_folders_in_and_out(store, tmp_path):

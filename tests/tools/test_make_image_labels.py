@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.datasets import ImageLabels
+from mmwsss.datasets import ImageLabels, label_sources
 from mmwsss.datasets.classes import VOC_CLASSES
 from tests.paths import ROOT
 
@@ -66,6 +66,37 @@ def test_coco_json(tmp_path):
             make(tmp_path, 'coco', path)
 
 
+def coco(tmp_path, files=('a.jpg', ), numbers=(1, 2, 3)):
+    content = dict(categories=[dict(id=1, name='cat'), dict(id=2, name='dog')],
+                   images=[dict(id=i, file_name=name) for i, name in zip(numbers, files)],
+                   annotations=[dict(image_id=1, category_id=c) for c in (1, 2)])
+    (tmp_path / 'c.json').write_text(json.dumps(content))
+    return tmp_path / 'c.json'
+
+
+def test_classes_order_those_of_coco(tmp_path):
+    labels = make(tmp_path, 'coco', coco(tmp_path), '--classes', 'dog,cat')
+    assert labels.classes == ('dog', 'cat') and labels.images == {'a': ('dog', 'cat')}
+    for classes, message in (('bird,cat,dog,fox', 'c.json has no bird, fox: name all 2'),
+                             ('dog', 'has cat, which --classes leaves out'),
+                             ('bird,cat', 'has no bird and has dog, which'),
+                             ('cat,dog,cat', "different .*'cat'")):
+        with pytest.raises(SystemExit, match=message):
+            make(tmp_path, 'coco', tmp_path / 'c.json', '--classes', classes)
+
+
+def test_two_images_of_coco_are_never_one(tmp_path):
+    path = coco(tmp_path, ('x/a.jpg', 'x/b.png', 'x/a.png'))
+    with pytest.raises(SystemExit, match="c.json: x/a.jpg and x/a.png are both image 'x/a'"):
+        make(tmp_path, 'coco', path)
+    path = coco(tmp_path, ('a.jpg', 'b.jpg'), (1, 1))
+    with pytest.raises(SystemExit, match='images a and b have the same number 1'):
+        make(tmp_path, 'coco', path)
+    assert list(make(tmp_path, 'coco', coco(tmp_path, ('a.jpg', 'a.jpg'))).images) == ['a']
+    with pytest.raises(SystemExit, match="c.json: '../a' leaves the image folder"):
+        make(tmp_path, 'coco', coco(tmp_path, ('../a.jpg', )))
+
+
 @pytest.mark.parametrize('workers', ['0', '2'])
 def test_masks(tmp_path, workers):
     folder = tmp_path / 'masks'
@@ -94,8 +125,13 @@ def test_csv(tmp_path):
     assert labels.classes == ('cow', 'cat')
     assert labels.images == {'a': ('cow', ), 'b.v2': ('cat', ), 'c': ()}
     for text, message in (('image,labels\n', 'header and rows'),
-                          ('f,cat\na,yes\n', "row 2: 'yes'"),
-                          ('f,cat\na,1,1\n', 'row 2: 3 columns')):
+                          ('f,cat\n\na,yes\n', "t?able.csv, line 3: 'yes'"),
+                          ('f,cat\na,1,1\n', 'line 2: 3 columns'),
+                          ('f,cat\na,1\n ,1\n', "line 3: the first column is ' '"),
+                          ('image,labels\n./,cat\n', "line 2: the first column is './'"),
+                          ('image,labels\na,cat\n../b,cat\n', "line 3: '../b' leaves"),
+                          ('image,labels\na.jpg,cat\nb,cat\na.png,dog\n',
+                           "line 4: a.jpg and a.png are both image 'a'")):
         path.write_text(text)
         with pytest.raises(SystemExit, match=message):
             make(tmp_path, 'csv', path)
@@ -110,6 +146,12 @@ def test_tables_of_other_programs(tmp_path, text):
     labels = make(tmp_path, 'csv', tmp_path / 't.csv')
     assert labels.classes == ('dog', 'house cat')
     assert labels.images == {'summer 1/a': ('dog', 'house cat'), 'b': ('dog', )}
+
+
+def test_rows_of_empty_cells_are_no_images(tmp_path):
+    (tmp_path / 't.csv').write_text('image,cat,dog\na.jpg,1,0\n,,\na,0,1\n , ,\n')
+    labels = make(tmp_path, 'csv', tmp_path / 't.csv')
+    assert labels.images == {'a': ('cat', 'dog')}  # with or without suffix: one image
 
 
 def test_table_of_another_encoding_is_named(tmp_path):
@@ -131,6 +173,25 @@ def test_class_folders_and_broken_images(tmp_path):
         make(tmp_path, 'folders', tmp_path / 'images' / 'cat')
 
 
+def test_files_outside_of_class_folders_are_named(tmp_path, capsys):
+    for name in ('cat/1.jpg', 'cat/sub/3.jpg', 'top.jpg', 'dog/4.gif', '.cache/5.jpg'):
+        path = tmp_path / 'images' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'')
+    (tmp_path / 'foxes').mkdir()
+    (tmp_path / 'foxes' / '1.jpg').write_bytes(b'')
+    (tmp_path / 'images' / 'fox').symlink_to(tmp_path / 'foxes')
+    labels = make(tmp_path, 'folders', tmp_path / 'images')
+    assert labels.images == {'cat/1': ('cat', ), 'fox/1': ('fox', )}
+    assert 'left out: 3 files' in (printed := capsys.readouterr().out)
+    assert ': cat/sub/3.jpg, dog/4.gif, top.jpg\n' in printed
+    with pytest.warns(UserWarning, match='3 files of .*images that are no'):
+        label_sources.from_class_folders(tmp_path / 'images')
+    (tmp_path / 'images' / 'cat' / '1.png').write_bytes(b'')
+    with pytest.raises(SystemExit, match="cat/1.jpg and cat/1.png are both image 'cat/1'"):
+        make(tmp_path, 'folders', tmp_path / 'images')
+
+
 def test_broken_images_are_left_out_and_listed(tmp_path, capsys):
     (tmp_path / 't.csv').write_text('image,labels\na,cat\nb,cat\nc,dog\n')
     Image.new('CMYK', (4, 4)).save(tmp_path / 'a.jpg')
@@ -138,7 +199,32 @@ def test_broken_images_are_left_out_and_listed(tmp_path, capsys):
     labels = make(tmp_path, 'csv', tmp_path / 't.csv', '--check-images', tmp_path)
     assert list(labels.images) == ['a']
     printed = capsys.readouterr().out
-    assert 'b.jpg cannot be read' in printed and 'c.jpg does not exist' in printed
+    assert 'b.jpg cannot be read' in printed and f'c is not in {tmp_path}' in printed
+
+
+@pytest.mark.parametrize('workers', ['0', '2'])
+def test_images_of_all_suffixes_are_checked(tmp_path, workers):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    names = ('a.JPG', 'b.jpeg', 'c.PNG', 'd.WEBP', 'e.tiff')
+    for name in names:
+        Image.new('RGB', (4, 4)).save(folder / name)
+    (folder / 'f.JPG').write_bytes(b'broken')
+    table = 'image,labels\n' + ''.join(f'{name},cat\n' for name in (*names, 'f.JPG'))
+    (tmp_path / 't.csv').write_text(table)
+    labels = make(tmp_path, 'csv', tmp_path / 't.csv', '--check-images', folder,
+                  '--workers', workers)
+    assert sorted(labels.images) == list('abcde')
+
+
+def test_a_mistyped_image_folder_keeps_the_label_file(tmp_path):
+    (tmp_path / 't.csv').write_text('image,labels\na,cat\nb,dog\n')
+    before = make(tmp_path, 'csv', tmp_path / 't.csv')
+    with pytest.raises(SystemExit, match='image folder .*typo does not exist: check --check-im'):
+        make(tmp_path, 'csv', tmp_path / 't.csv', '--check-images', tmp_path / 'typo')
+    with pytest.raises(SystemExit, match='none of the 2 labelled images is in .*: a, b: another'):
+        make(tmp_path, 'csv', tmp_path / 't.csv', '--check-images', tmp_path)
+    assert ImageLabels.load(tmp_path / 'out' / 'labels.json') == before
 
 
 def test_npy_of_integers_and_of_names(tmp_path):
@@ -146,13 +232,51 @@ def test_npy_of_integers_and_of_names(tmp_path):
     np.save(tmp_path / 'cls.npy', vectors)
     labels = make(tmp_path, 'npy', tmp_path / 'cls.npy', '--classes', 'cat,dog,cow')
     assert labels.images == {'2007_000032': ('cat', 'cow'), '2008_1': ()}
-    with pytest.raises(SystemExit, match=r'shape \(3,\), expected \(2,\)'):
+    with pytest.raises(SystemExit, match=r'2007000032: labels have shape \(3,\), expected \(2,\)'):
         make(tmp_path, 'npy', tmp_path / 'cls.npy', '--classes', 'cat,dog')
     np.save(tmp_path / 'plain.npy', np.zeros((2, 3)))
     (tmp_path / 'text.npy').write_text('no array')
     for name, message in (('plain.npy', 'not a dict'), ('text.npy', 'no .npy file')):
         with pytest.raises(SystemExit, match=message):
             make(tmp_path, 'npy', tmp_path / name, '--classes', 'voc')
+
+
+@pytest.mark.parametrize('vector', [
+    [1, -1], [0, 0.2], [np.nan, 0], [2, 0], ['1', '0'], np.array([1, None])])
+def test_npy_of_other_values_is_refused(tmp_path, vector):
+    np.save(tmp_path / 'cls.npy', {'x': np.array([True, False]), 'y': np.asarray(vector)})
+    with pytest.raises(SystemExit, match="cls.npy, 'y': labels hold (-1|0.2|nan|2|1|None), exp"):
+        make(tmp_path, 'npy', tmp_path / 'cls.npy', '--classes', 'cat,dog')
+
+
+def test_npy_of_two_keys_of_one_image_is_refused(tmp_path):
+    np.save(tmp_path / 'cls.npy', {2007000032: np.array([1]), '2007_000032': np.array([0])})
+    with pytest.raises(SystemExit, match='2007000032 and 2007_000032 are both image .*, once'):
+        make(tmp_path, 'npy', tmp_path / 'cls.npy', '--classes', 'cat')
+
+
+def test_npy_of_the_numbers_of_coco(tmp_path):
+    path = tmp_path / 'cls.npy'
+    np.save(path, {9: np.array([1, 0]), np.int64(581929): np.array([0, 1])})
+    with pytest.raises(SystemExit, match="cls.npy: 9 is no id of VOC.*--integer-ids 'COCO_train"):
+        make(tmp_path, 'npy', path, '--classes', 'cat,dog')
+    args = ('npy', path, '--classes', 'cat,dog', '--integer-ids')
+    labels = make(tmp_path, *args, 'COCO_train2014_{:012d}')
+    assert labels.images == {'COCO_train2014_000000000009': ('cat', ),
+                             'COCO_train2014_000000581929': ('dog', )}
+    plain = label_sources.from_cls_labels(path, ('cat', 'dog'))  # where ids do not matter
+    assert plain.images == {'9': ('cat', ), '581929': ('dog', )}
+    for form, message in (('{:012x', 'no format'), ('{name}', 'no format'), ('{1}', 'no format'),
+                          ('COCO', 'are both image')):
+        with pytest.raises(SystemExit, match=message):
+            make(tmp_path, *args, form)
+
+
+@pytest.mark.parametrize('key', [True, 1.5, (1, 2), -2007000032, 12007000032, 1700000000])
+def test_npy_of_other_keys_is_refused(tmp_path, key):
+    np.save(tmp_path / 'cls.npy', {key: np.array([1])})
+    with pytest.raises(SystemExit, match='cls.npy: .* is no (image|id of VOC)'):
+        make(tmp_path, 'npy', tmp_path / 'cls.npy', '--classes', 'cat')
 
 
 class _Evil:
@@ -176,6 +300,47 @@ def test_class_lists(tmp_path):
     (tmp_path / 'c.txt').write_text('cat\n\n dog \n')
     assert tool.read_classes(str(tmp_path / 'c.txt')) == ('cat', 'dog')
     assert tool.read_classes('voc') == VOC_CLASSES and tool.read_classes(None) is None
+    assert tool.read_classes('house cat, dog') == ('house cat', 'dog')
+    (tmp_path / 'c.txt').write_bytes(b'\xef\xbb\xbfcat\n')  # the mark that Windows' editors leave
+    assert tool.read_classes(str(tmp_path / 'c.txt')) == ('cat', )
+    (tmp_path / 'c.txt').write_bytes(b'K\xe4se\n')
+    with pytest.raises(ValueError, match='c.txt is not UTF-8'):
+        tool.read_classes(str(tmp_path / 'c.txt'))
+
+
+@pytest.mark.parametrize('text', ['clases.txt', 'cat,own/dogs.TXT', 'coco.names', 'classes.csv'])
+def test_a_mistyped_class_file_is_no_class(tmp_path, text):
+    (tmp_path / 't.csv').write_text('image,labels\na,cat\n')
+    with pytest.raises(SystemExit, match=f'the file {text.split(",")[-1]} does not exist'):
+        make(tmp_path, 'csv', tmp_path / 't.csv', '--classes', text)
+
+
+@pytest.mark.parametrize('kind', ['xml', 'coco', 'masks', 'csv', 'ticks', 'folders', 'npy'])
+@pytest.mark.parametrize('name', ['background', '__Background__'])
+def test_background_is_no_class_of_any_source(tmp_path, kind, name):
+    source = tmp_path / 'source'
+    if kind in ('xml', 'masks', 'folders'):
+        (source / name).mkdir(parents=True)
+    if kind == 'xml':
+        (source / 'a.xml').write_text(xml((name, 0)))
+    elif kind == 'coco':
+        source.write_text(json.dumps(dict(
+            categories=[dict(id=0, name=name), dict(id=1, name='cat')], annotations=[],
+            images=[dict(id=1, file_name='a.jpg')])))
+    elif kind == 'masks':
+        Image.new('L', (2, 2), 1).save(source / 'a.png')
+    elif kind == 'csv':
+        source.write_text(f'image,labels\na,{name}\n')
+    elif kind == 'ticks':
+        source.write_text(f'image,{name},cat\na,0,1\n')
+    elif kind == 'folders':
+        (source / name / 'a.jpg').write_bytes(b'')
+    else:
+        np.save(tmp_path / 'source.npy', {'a': np.array([1, 0, 0])})
+        source = tmp_path / 'source.npy'
+    classes = ('--classes', f'{name},cat,dog') if kind in ('masks', 'npy') else ()
+    with pytest.raises(SystemExit, match=f"source.*: '{name}' is no class .* leave it out"):
+        make(tmp_path, 'csv' if kind == 'ticks' else kind, source, *classes)
 
 
 def test_the_fields_own_file(tmp_path, shared_data):

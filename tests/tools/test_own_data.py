@@ -95,6 +95,27 @@ def test_names_with_spaces_in_folders_with_spaces(own):
     assert labels.images['summer 2019/IMG 1'] == ('ripe plum', )
 
 
+def test_a_single_class_is_explained(own, capsys):
+    (own / 'labels.csv').write_text('image,labels\na,kiwi\nb,\nc,kiwi\n')
+    assert prepare(own) == 0
+    printed = capsys.readouterr().out
+    assert 'one class: ReCAM learns nothing from it' in printed
+    assert "cam_weights='classifier'" in printed and 'Each image' not in printed
+    (own / 'labels.csv').write_text('image,labels\na,kiwi\nb,kiwi\n')
+    assert prepare(own) == 0
+    assert 'Each image shows kiwi: add images without it' in capsys.readouterr().out
+
+
+def test_a_graph_of_one_class_has_no_relations(own):
+    (own / 'labels.csv').write_text('image,labels\na,kiwi\nb,\nc,kiwi\n')
+    prepare(own)
+    choose = tool('choose_class_graph').main
+    assert choose(['--labels', str(own / 'out/image_labels.json'), '--out',
+                   str(own / 'one.npz'), '--picture', str(own / 'one.png')]) == 0
+    graph = ClassGraph.load(own / 'one.npz')
+    assert graph.names == ('kiwi', ) and graph.relations.tolist() == [[1]]
+
+
 def test_bad_own_data_is_named(own, capsys):
     (own / 'val.txt').write_text('a\nzebra\n')
     assert prepare(own, '--val', own / 'val.txt') == 1

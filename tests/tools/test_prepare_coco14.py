@@ -91,7 +91,76 @@ def test_masks(root, capsys):
 def test_runs_of_lengths_are_decoded():
     pytest.importorskip('pycocotools')
     counts = dict(size=[3, 2], counts=[1, 2, 3])  # column by column: 0 1 1 0 0 0
-    np.testing.assert_array_equal(tool.paint(3, 2, [(5, counts)]), [[0, 0], [5, 0], [5, 0]])
+    np.testing.assert_array_equal(tool.paint(3, 2, [(5, counts, 7)]), [[0, 0], [5, 0], [5, 0]])
+
+
+def with_annotation(root, **changed):
+    """The file with one annotation more, of image 9 and number 77; None takes a key out."""
+    path = root / 'annotations' / 'instances_train2014.json'
+    content = json.loads(path.read_text())
+    entry = {**annotation(9, 'person', square(0, 0, 6)), 'id': 77, **changed}
+    content['annotations'].append({k: v for k, v in entry.items() if v is not None})
+    path.write_text(json.dumps(content))
+
+
+def of(**changed):
+    return {**dict(size=[12, 10], counts=[0, 120]), **changed}
+
+
+@pytest.mark.parametrize('segmentation', [[], [[]], [[1, 1, 5, 5]], [[], [3, 3]]])
+def test_annotations_without_area_are_counted_and_not_painted(root, capsys, segmentation):
+    pytest.importorskip('pycocotools')
+    run(root, '--masks')
+    path = root / 'masks_train2014' / f'{names(9)[0]}.png'
+    before = path.read_bytes()
+    with_annotation(root, segmentation=segmentation, category_id=18)
+    run(root, '--masks', '--overwrite')
+    assert '3 masks written; 1 annotations without area: 77' in capsys.readouterr().out
+    assert path.read_bytes() == before
+    assert 'dog' in ImageLabels.load(root / 'image_labels_train2014.json').images[names(9)[0]]
+
+
+@pytest.mark.parametrize('segmentation, message', [
+    (None, "it has no 'segmentation'"), ('here', 'h is no polygon'), ({}, "it has no 'size'"),
+    ([[0, 0, 5, 0, 5]], 'is no polygon'), ([0, 0, 5, 0, 5, 5], '0 is no polygon'),
+    ([[0, 0, 5, 0, 5, 'x']], "'?x'?"), (of(counts=[5, 10]), 'add up to 15, not 12 x 10'),
+    (of(size=[10, 12]), r'\[10, 12\], this one has \[12, 10\]'), (of(counts=None), 'None')])
+def test_damaged_segmentations_are_named(root, segmentation, message):
+    pytest.importorskip('pycocotools')
+    with_annotation(root, segmentation=segmentation)
+    run(root)  # labels do not need them
+    with pytest.raises(SystemExit,
+                       match=f'image (9|{names(9)[0]}), annotation 77: .*{message}.*: mend'):
+        run(root, '--masks')
+
+
+@pytest.mark.parametrize('changed, message', [
+    (dict(category_id=None), 'its category_id is missing'),
+    (dict(category_id=12), 'category_id 12 is missing in the file'),
+    (dict(image_id=99), 'image_id 99 is missing in the file')])
+def test_annotations_of_nothing_are_named(root, changed, message):
+    with_annotation(root, **changed)
+    with pytest.raises(SystemExit, match=f'instances_train2014.json, annotation 77 .*{message}'):
+        run(root)
+
+
+def test_ids_may_have_folders(root):
+    pytest.importorskip('pycocotools')
+    path = root / 'annotations' / 'instances_train2014.json'
+    content = json.loads(path.read_text())
+    content['images'][0]['file_name'] = 'part/9.jpg'
+    path.write_text(json.dumps(content))
+    run(root, '--masks')
+    assert np.array(Image.open(root / 'masks_train2014' / 'part' / '9.png')).max() == 80
+
+
+def test_image_without_size_is_named(root):
+    path = root / 'annotations' / 'instances_train2014.json'
+    content = json.loads(path.read_text())
+    del content['images'][1]['width']
+    path.write_text(json.dumps(content))
+    with pytest.raises(SystemExit, match=f'image {names(25)[0]}.jpg has no width'):
+        run(root, '--masks')
 
 
 def test_errors(root, tmp_path):

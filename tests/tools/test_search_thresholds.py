@@ -99,6 +99,35 @@ def test_bad_input_is_one_line(root, more, message, capsys, monkeypatch):
     assert message in capsys.readouterr().err
 
 
+def test_the_folder_of_the_output_is_made(root, capsys):
+    out = root / 'not/there/out.json'
+    result = run(root)
+    assert run(root, '--json', str(out)) == result  # read from where it was before
+    assert json.loads(out.read_text()) == result
+    assert [path.name for path in out.parent.iterdir()] == ['out.json']
+
+
+@pytest.mark.parametrize('name, message', [
+    ('masks', 'is a folder'), ('list.txt/a.json', 'list.txt')])
+def test_the_output_is_looked_at_before_the_work(root, name, message, capsys, monkeypatch):
+    def read(*args):
+        raise AssertionError('work has begun')
+
+    monkeypatch.setattr(ActivationStore, 'read', read)
+    assert run(root, '--json', str(root / name)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_output_that_fails_in_the_end_is_one_line(root, capsys, monkeypatch):
+    def full(*args):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(tool, 'write_text_atomic', full)
+    assert run(root) == 2
+    printed = capsys.readouterr()
+    assert 'chosen threshold' in printed.out and 'No space left' in printed.err
+
+
 def test_sizes_must_agree():
     grid = ThresholdGrid((0.1, 0.2), 3)
     with pytest.raises(ValueError, match='1 label maps for 2 thresholds'):

@@ -14,6 +14,11 @@ from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmwsss.models.map_settings import (
+    preprocessor_settings,
+    segmentor_settings,
+    window_settings,
+)
 from mmwsss.models.weights_digest import weights_digest
 
 from .inference import mean_probability
@@ -49,14 +54,27 @@ class SegmentorMaps(BaseTTAModel):
     def __init__(self, module: Union[dict, nn.Module],
                  data_preprocessor: Union[dict, nn.Module, None] = None,
                  scales: Sequence[float] = (1.0, ), flip: bool = True) -> None:
+        settings = segmentor_settings(module)  # before building changes the dict
         super().__init__(module, data_preprocessor)
         if not scales or min(scales) <= 0:
             raise ValueError(f'scales must be one or more numbers above 0, got {scales}')
         self.scales, self.flip = tuple(scales), flip
+        self._segmentor_settings = settings
 
     def maps_source(self) -> Dict[str, Any]:
-        """What the maps come from, for :class:`LabelWriter`."""
-        return dict(weights=weights_digest(self.module), scales=list(self.scales), flip=self.flip)
+        """What the maps come from, for :class:`LabelWriter`, as plain values.
+
+        Returns:
+            dict: ``weights``, a fingerprint of all of them; ``scales``, ``flip``; and with dotted
+            names the segmentor's config (of one given as a module a digest of its attributes),
+            its ``test_cfg`` and the options of its data preprocessor. Left out is what changes
+            nothing, such as places of weights, losses and other options of training, or rounding
+            alone.
+        """
+        return dict(
+            weights=weights_digest(self.module), scales=list(self.scales), flip=self.flip,
+            **self._segmentor_settings, **window_settings(self.module),
+            **preprocessor_settings(self.module.data_preprocessor))
 
     def test_step(self, data: Any) -> List[BaseDataElement]:
         """The samples of a batch with their maps; images are looked at one by one."""

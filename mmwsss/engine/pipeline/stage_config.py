@@ -120,7 +120,8 @@ def set_classes(cfg: Config, classes: Sequence[str]) -> None:
     """Give data sets these foreground classes, and heads and metrics as many.
 
     For data sets without classes of their own (``ImageLabelDataset``, ``FolderSegDataset``);
-    segmentation heads and ``PseudoLabelQuality`` count the background too.
+    segmentation heads and ``PseudoLabelQuality`` count the background too. Of a single class a
+    ``ReCAMHead`` makes maps by its classifier, since its predictor learns nothing.
     """
     classes, segments = list(classes), cfg.get('default_scope') == 'mmseg'
     for name in ('train', 'val', 'test'):
@@ -130,6 +131,9 @@ def set_classes(cfg: Config, classes: Sequence[str]) -> None:
         elif loader is not None and loader.dataset.type == 'FolderSegDataset':
             loader.dataset.classes = [BACKGROUND, *classes]
     _set_num_classes(cfg.model, len(classes) + segments)
+    head = cfg.model.get('head') or {}
+    if len(classes) == 1 and head.get('type') == 'ReCAMHead':
+        head['cam_weights'] = 'classifier'
     for name in ('val_evaluator', 'test_evaluator'):
         for evaluator in _listed(cfg.get(name)):
             if 'num_classes' in evaluator:

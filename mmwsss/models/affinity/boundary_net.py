@@ -17,6 +17,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmwsss.models.equal_shapes import equal_shapes
+from mmwsss.models.map_settings import part_settings, preprocessor_settings
 from mmwsss.models.weights_digest import weights_digest
 
 from .affinity_loss import affinity_loss
@@ -71,6 +72,8 @@ class BoundaryNet(BaseModel):
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[Union[dict, List[dict]]] = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        # Before building, which may change the dict.
+        self._part_settings = dict(part_settings(backbone=backbone), stem=stem, groups=groups)
         self.backbone = MODELS.build(backbone)
         self.backbone.requires_grad_(False)
         self.stem = stem
@@ -91,9 +94,17 @@ class BoundaryNet(BaseModel):
             self.walk.check_images(ids)
 
     def maps_source(self) -> dict:
-        """What walked maps depend on: the weights, the walk, and what it starts from."""
+        """What walked maps depend on, as plain values.
+
+        Returns:
+            dict: ``weights``, a fingerprint of all of them; ``walk``, its settings and what it
+            starts from, or None; ``stem``, ``groups``; and with dotted names the config of the
+            backbone and the options of the data preprocessor. Left out is what changes nothing,
+            such as places of weights and options of training, or rounding alone.
+        """
         walk = None if self.walk is None else self.walk.maps_source()
-        return dict(weights=weights_digest(self), walk=walk)
+        return dict(weights=weights_digest(self), walk=walk, **self._part_settings,
+                    **preprocessor_settings(self.data_preprocessor))
 
     def train(self, mode: bool = True) -> 'BoundaryNet':
         """Set the mode; the backbone stays in eval mode."""

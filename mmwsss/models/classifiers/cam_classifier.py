@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmwsss.models.equal_shapes import equal_shapes
+from mmwsss.models.map_settings import head_settings, part_settings, preprocessor_settings
 from mmwsss.models.weights_digest import weights_digest
 
 from .multi_scale_cams import check_cam_cfg, normalize_maps, scaled_size, sum_over_scales
@@ -32,9 +33,9 @@ class CAMClassifier(ImageClassifier):
     size of the image.
 
     Args:
-        backbone (dict): returns a feature map or several, of which the last is used.
-        head (dict): see above.
-        neck (dict, optional): must keep the map.
+        backbone (dict | nn.Module): returns a feature map or several, of which the last is used.
+        head (dict | nn.Module): see above.
+        neck (dict | nn.Module, optional): must keep the map.
         test_cam (dict, optional): how ``test_step`` makes maps: ``scales`` (default the
             published (1, 0.5, 1.5, 2)), ``flip`` (True), ``stride`` of the maps (4), ``classes``:
             ``'labels'`` (those of the image's labels, default) or ``'predicted'``. None: no maps.
@@ -46,18 +47,20 @@ class CAMClassifier(ImageClassifier):
     """
 
     def __init__(self,
-                 backbone: dict,
-                 head: dict,
-                 neck: Optional[dict] = None,
+                 backbone: Union[dict, nn.Module],
+                 head: Union[dict, nn.Module],
+                 neck: Union[dict, nn.Module, None] = None,
                  test_cam: Optional[dict] = None,
                  val_cam: Optional[dict] = None,
                  pretrained: Optional[str] = None,
                  train_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
+        parts = part_settings(backbone=backbone, neck=neck)  # before building changes the dicts
         super().__init__(
             backbone=backbone, neck=neck, head=head, pretrained=pretrained, train_cfg=train_cfg,
             data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self._part_settings = parts
         if not hasattr(self.head, 'activation_maps'):
             raise ValueError(f'{type(self.head).__name__} has no class activation maps: use '
                              'CAMHead, GCNClsHead or ReCAMHead')
@@ -69,8 +72,21 @@ class CAMClassifier(ImageClassifier):
                              'pad_size_divisor=1 in the data preprocessor')
 
     def maps_source(self) -> dict:
-        """What maps of ``test_cam`` depend on: a fingerprint of all weights, and the settings."""
-        return dict(weights=weights_digest(self), maximum='full size', **(self.test_cam or {}))
+        """What maps of ``test_cam`` depend on, as plain values.
+
+        Returns:
+            dict: ``weights``, a fingerprint of all of them; ``maximum``; ``test_cam``; and with
+            dotted names the options of the head (pooling and threshold only where predicted
+            classes are taken), the data preprocessor, and the backbone's and neck's configs (for
+            those given as modules a digest of their attributes). Left out of them is what changes
+            nothing, such as places of weights and options of training, or rounding alone, such
+            as ``channels_last``. How the data set's pipeline resizes images is not known here.
+        """
+        cam = self.test_cam or {}
+        return dict(
+            weights=weights_digest(self), maximum='full size', **cam,
+            **head_settings(self.head, scores=cam.get('classes') == 'predicted'),
+            **preprocessor_settings(self.data_preprocessor), **self._part_settings)
 
     @torch.no_grad()
     def cams(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:

@@ -5,6 +5,7 @@ Shape letters: H, W image size, h, w map size, K classes.
 import math
 from typing import List, Optional, Sequence, Tuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,54 +19,106 @@ def activation_size(image_size: Sequence[int], stride: int) -> Tuple[int, int]:
 
 
 def covered_size(image_size: Sequence[int], input_size: Sequence[int], map_size: Sequence[int],
-                 stride: int) -> Tuple[int, int]:
+                 stride: int, cell: Optional[int] = None) -> Tuple[float, float]:
     """Size, at ``stride``, of the area of the image that a feature map covers.
 
     At output stride 16 a feature map usually has ceil(H / 16) rows, so it reaches beyond an image
     whose height is no multiple of 16. Maps are resized to this area and then cut to
-    :func:`activation_size`, which keeps them aligned with the image (the published code does so
-    for its full-size maps). A network that rounds down covers less than the image.
+    :func:`activation_size`, which keeps them aligned with the image. A network that rounds down
+    covers less than the image.
+
+    Where a cell is a power of 2 the area is whole, as in the published code, which stretches
+    the maps of scaled images by what their size lacks to a multiple of the cell. Of other cells
+    it is exact and may be a fraction.
 
     Args:
         image_size (sequence of int): (H, W) of the image.
         input_size (sequence of int): of the scaled image that the network saw.
         map_size (sequence of int): of the feature map it gave.
         stride (int): of the activation maps.
+        cell (int, optional): pixels of the input a cell. Default: :func:`output_stride`.
+
+    Returns:
+        tuple[float, float]: height and width, > 0.
     """
-    cell = output_stride(input_size, map_size)
+    cell = cell or output_stride(input_size, map_size)
+    sizes = list(zip(image_size, input_size, map_size))
+    if cell & (cell - 1):
+        return tuple(cells * cell * length / seen / stride for length, seen, cells in sizes)
     return tuple(
         -(-length // cell) * cell // stride if cells * cell >= seen else
         max(1, round(cells * cell * length / seen / stride))
-        for length, seen, cells in zip(image_size, input_size, map_size))
+        for length, seen, cells in sizes)
 
 
 def output_stride(input_size: Sequence[int], map_size: Sequence[int]) -> int:
-    """Pixels of the input a cell of a feature map: a power of 2."""
+    """Pixels of the input a cell of a feature map, found from sizes alone.
+
+    Small maps leave a choice (2 cells of 20 pixels are 10 to 19 each if the network rounds up).
+    A power of 2 comes first, then what can be halved most often (24 before 25), as sizes of
+    patches are; more lengths, as those of an image at several scales, leave less of it.
+
+    Args:
+        input_size (sequence of int): lengths of inputs: (height, width) of one or, one after the
+            other, of several.
+        map_size (sequence of int): cells that the network made of each.
+
+    Returns:
+        int: what gives all cells, rounded up or all rounded down; where nothing does, as with
+        borders that are cut off, the nearest power of 2.
+    """
+    lengths = list(zip(input_size, map_size))
     for stride in (2**power for power in range(8)):
-        if all(-(-seen // stride) == cells for seen, cells in zip(input_size, map_size)):
+        if all(-(-seen // stride) == cells for seen, cells in lengths):
             return stride
-    # The network rounds down somewhere.
-    ratio = max(seen / cells for seen, cells in zip(input_size, map_size))
-    return 2**round(math.log2(ratio))
+    # The network rounds down somewhere, or its cells are no power of 2.
+    seen, cells = max(lengths)
+    nearest = 2**round(math.log2(seen / cells))
+    if all(have in (length // nearest, -(-length // nearest)) for length, have in lengths):
+        return nearest
+    fitting = [stride for stride in range(seen // (cells + 1), seen // max(1, cells - 1) + 1)
+               if stride and _fits(stride, lengths)]
+    return max(fitting, default=nearest,
+               key=lambda stride: (stride & -stride, -abs(stride - seen / cells)))
 
 
-def resize_and_cut(maps: Tensor, covered: Sequence[int], size: Sequence[int]) -> Tensor:
+def _fits(stride: int, lengths: Sequence[Tuple[int, int]]) -> bool:
+    """Whether all lengths, over the stride, are their cells, rounded up or all rounded down."""
+    return (all(-(-seen // stride) == cells for seen, cells in lengths)
+            or all(seen // stride == cells for seen, cells in lengths))
+
+
+def resize_and_cut(maps: Tensor, covered: Sequence[float], size: Sequence[int]) -> Tensor:
     """Maps (B, C, ., .) -> over ``covered`` -> the first ``size``; gaps get the nearest value.
     C may be 0."""
     if maps.shape[1] == 0:
         return maps.new_zeros(*maps.shape[:2], *size)
-    maps = F.interpolate(maps, covered, mode='bilinear')[..., :size[0], :size[1]]
+    whole = [int(length) for length in covered]
+    if any(length != part for length, part in zip(covered, whole)):
+        return _resample(maps, covered, size)
+    maps = F.interpolate(maps, whole, mode='bilinear')[..., :size[0], :size[1]]
     lacking = [want - have for want, have in zip(size, maps.shape[-2:])]
     return F.pad(maps, (0, lacking[1], 0, lacking[0]), mode='replicate') if any(lacking) else maps
+
+
+def _resample(maps: Tensor, covered: Sequence[float], size: Sequence[int]) -> Tensor:
+    """:func:`resize_and_cut` for areas whose sides are fractions."""
+    y, x = (((torch.arange(count, device=maps.device) + 0.5) * (2 / length) - 1).to(maps.dtype)
+            for count, length in zip(size, covered))
+    grid = torch.stack(torch.meshgrid(y, x, indexing='ij')[::-1], dim=-1)
+    return F.grid_sample(maps, grid.expand(len(maps), -1, -1, -1), padding_mode='border',
+                         align_corners=False)
 
 
 def sum_over_scales(maps: Sequence[Tensor], scales: Sequence[float], image_size: Sequence[int],
                     stride: int) -> Tensor:
     """Maps (B, K, ., .) of an image at several scales -> their sum (B, K, h, w) at ``stride``."""
+    inputs = [scaled_size(image_size, scale) for scale in scales]
+    cells = [part.shape[-2:] for part in maps]
+    cell = output_stride(sum(inputs, []), [count for pair in cells for count in pair])
     total = 0
-    for scale, part in zip(scales, maps):
-        covered = covered_size(
-            image_size, scaled_size(image_size, scale), part.shape[-2:], stride)
+    for part, seen, count in zip(maps, inputs, cells):
+        covered = covered_size(image_size, seen, count, stride, cell)
         total = total + resize_and_cut(part, covered, activation_size(image_size, stride))
     return total
 

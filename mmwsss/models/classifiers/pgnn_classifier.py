@@ -5,6 +5,8 @@ from mmengine.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from mmwsss.models.map_settings import own_settings
+
 from .cam_classifier import CAMClassifier
 
 
@@ -29,13 +31,19 @@ class PGNNClassifier(CAMClassifier):
         The file of proposals is the pipeline's and not known here: maps of other boxes need
         another store.
         """
+        # Below by what they come to: the head has them also where they have no effect.
+        grouping = ('patches', 'max_boxes', 'inference', 'group_size', 'groupings')
+        source = {name: value for name, value in super().maps_source().items()
+                  if name not in [f'head.{option}' for option in grouping]}
         groups = dict(inference=self.head.inference)
         if self.head.graph is not None:
             boxes = self.head.max_boxes
             groups.update(patches=self.head.patches**2 if boxes is None else f'{boxes} boxes')
+            groups.update({f'head.graph.{name}': value
+                           for name, value in own_settings(self.head.graph).items()})
         if self.head.inference == 'group':
             groups.update(group_size=self.head.group_size, groupings=self.head.groupings)
-        return dict(**super().maps_source(), **groups)
+        return dict(**source, **groups)
 
     def predict(self,
                 inputs: Tensor,

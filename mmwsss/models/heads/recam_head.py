@@ -63,7 +63,9 @@ class ReCAMHead(CAMHead):
     (C, D, 1, 1).
 
     Args:
-        num_classes (int): C.
+        num_classes (int): C. With one class the softmax is 1 whatever the features, its loss and
+            gradients are 0: the predictor stays as it was initialised, and maps may come from
+            the classifier alone.
         in_channels (int): D.
         loss_sce_weight (float): w; 1 for VOC and 0.1 for COCO in the published code.
         cam_weights (str): which weights make activation maps: ``'product'`` of classifier and
@@ -74,7 +76,7 @@ class ReCAMHead(CAMHead):
         pooling, thr: see :class:`CAMHead`.
 
     Raises:
-        ValueError: for an unknown option.
+        ValueError: for an unknown option, or maps from a predictor that is never trained.
     """
 
     def __init__(self,
@@ -94,6 +96,10 @@ class ReCAMHead(CAMHead):
             raise ValueError(f'cam_weights={cam_weights!r} would take maps from a predictor that '
                              "loss_sce_weight=0 never trains: set one > 0, or cam_weights="
                              "'classifier'")
+        if num_classes == 1 and cam_weights != 'classifier':
+            raise ValueError(f'num_classes=1: cam_weights={cam_weights!r} would take maps from a '
+                             'predictor that a softmax over one class never trains: set '
+                             "cam_weights='classifier', or use CAMHead without ReCAM")
         self.loss_sce_weight = loss_sce_weight
         self.cam_weights = cam_weights
         self.predictor = nn.Conv2d(in_channels, num_classes, 1, bias=False)

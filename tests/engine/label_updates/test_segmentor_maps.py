@@ -15,6 +15,7 @@ import mmwsss  # noqa: F401
 from mmwsss.datasets.image_labels import ImageLabels
 from mmwsss.engine import PreflightError, launch
 from mmwsss.labels import LabelStore
+from mmwsss.models.map_settings import segmentor_settings
 from tests import processes
 from tests.engine import tiny_model  # noqa: F401
 
@@ -120,6 +121,97 @@ def test_bad_samples():
         model.test_step(dict(inputs=[image], data_samples=[sample_of([1, 3])]))
 
 
+# What labels depend on
+
+BACKBONE = dict(type='ResNetV1c', depth=18, base_channels=4, stem_channels=4,
+                strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))
+
+
+def described(parts=None, as_module=False, **options):
+    """A model whose segmentor has options changed: by part, None for its own."""
+    cfg = segmentor()
+    cfg.backbone = ConfigDict(BACKBONE)
+    cfg.decode_head.update(in_channels=32, dropout_ratio=0.1)
+    for part, changed in (parts or {}).items():
+        (cfg if part is None else cfg[part]).update(changed)
+    module = MODELS.build(cfg) if as_module else cfg
+    return MODELS.build(dict(type='SegmentorMaps', module=module, **options))
+
+
+def difference(one, other) -> set:
+    """Names of what two models of other weights differ in."""
+    one, other = (json.loads(json.dumps(dict(model.maps_source(), weights=None)))
+                  for model in (one, other))
+    return {name for name in {*one, *other} if one.get(name) != other.get(name)}
+
+
+@pytest.mark.parametrize('as_module', [False, True])
+@pytest.mark.parametrize('part, changed, names', [
+    ('data_preprocessor', dict(mean=[100.] * 3), {'preprocessor.mean'}),
+    ('data_preprocessor', dict(std=[1.] * 3), {'preprocessor.std'}),
+    ('data_preprocessor', dict(bgr_to_rgb=False), {'preprocessor.swap_channels'}),
+    ('data_preprocessor', dict(test_cfg=dict(size_divisor=32)),
+     {'preprocessor.test_cfg.size_divisor'}),
+    ('data_preprocessor', dict(pad_val=7), {'preprocessor.pad_val'}),
+    ('backbone', dict(strides=(1, 2, 2, 1)), {'segmentor.backbone.strides'}),
+    ('backbone', dict(dilations=(1, 1, 2, 2)), {'segmentor.backbone.dilations'}),
+    ('decode_head', dict(dilation=2), {'segmentor.decode_head.dilation'}),
+    ('decode_head', dict(in_index=3), {'segmentor.decode_head.in_index'}),
+    ('decode_head', dict(align_corners=True), {'segmentor.decode_head.align_corners'}),
+    (None, dict(type='MSCEncoderDecoder', scales=(1.0, 0.5)),
+     {'segmentor.type', 'segmentor.scales'}),
+    ('test_cfg', dict(mode='slide', crop_size=(16, 16), stride=(8, 8)),
+     {'test_cfg.mode', 'test_cfg.crop_size', 'test_cfg.stride'}),
+])
+def test_settings_of_maps_are_named(part, changed, names, as_module):
+    if as_module and any(name.startswith('segmentor.') for name in names):
+        names = {'segmentor.attributes'} | names & {'segmentor.type'}
+    assert difference(described(as_module=as_module),
+                      described({part: changed}, as_module)) == names
+
+
+@pytest.mark.parametrize('as_module', [False, True])
+@pytest.mark.parametrize('part, changed', [
+    (None, dict()),
+    (None, dict(train_cfg=dict(sampler=1), init_cfg=dict(type='Pretrained', checkpoint='x.pth'))),
+    (None, dict(auxiliary_head=dict(
+        type='FCNHead', in_channels=16, in_index=2, channels=8, num_classes=4))),
+    ('backbone', dict(init_cfg=dict(type='Pretrained', checkpoint='elsewhere.pth'))),
+    ('backbone', dict(frozen_stages=2, norm_eval=True, with_cp=True)),
+    ('decode_head', dict(loss_decode=dict(type='DiceLoss'), ignore_index=3, dropout_ratio=0.5)),
+    ('decode_head', dict(sampler=dict(type='OHEMPixelSampler'))),
+    ('data_preprocessor', dict(size=None, size_divisor=32, seg_pad_val=0)),
+    ('test_cfg', dict(crop_size=(16, 16), stride=(8, 8))),
+])
+def test_what_maps_do_not_depend_on_is_left_out(part, changed, as_module):
+    assert difference(described(as_module=as_module),
+                      described({part: changed}, as_module)) == set()
+
+
+def test_places_of_caches_and_graphs_are_left_out():
+    trunk = dict(type='FrozenTIMMBackbone', output_stride=16)
+    head = dict(type='GRMHead', head=dict(type='FCNHead', num_convs=2), nodes='gathered')
+    one, same, other = (segmentor_settings(dict(type='EncoderDecoder', backbone=backbone,
+                                                decode_head=decode_head))
+                        for backbone, decode_head in (
+        (trunk, head),
+        (dict(trunk, feature_cache='/tmp/features', channels_last=True),
+         dict(head, graph='elsewhere.npz', loss_coarse_weight=1., dropout=0.5)),
+        (dict(trunk, output_stride=32), dict(head, nodes='fixed'))))
+    assert one == same
+    assert {name for name in one if one[name] != other[name]} == {
+        'segmentor.backbone.output_stride', 'segmentor.decode_head.nodes'}
+
+
+def test_options_set_later_count():
+    """The preprocessor and test_cfg are asked, not the config."""
+    one, other = described(), described()
+    other.module.test_cfg = dict(mode='slide', crop_size=(16, 16), stride=(8, 8))
+    other.module.data_preprocessor.mean += 1
+    assert difference(one, other) == {
+        'preprocessor.mean', 'test_cfg.mode', 'test_cfg.crop_size', 'test_cfg.stride'}
+
+
 # In a test loop
 
 LABELS = {'a': ['cat'], 'b': ['dog', 'cow'], 'c': []}
@@ -177,6 +269,11 @@ def test_labels_are_the_most_probable_of_background_and_the_images_classes(root)
     assert LabelStore(root / 'labels').versions == [1, 2]
     assert json.dumps(LabelStore(root / 'labels').manifest(1)['source']['maps']) == json.dumps(
         source)
+    # So are settings that no weight shows.
+    cfg.experiment_name += '_too'
+    cfg.model.module.data_preprocessor.bgr_to_rgb = False
+    Runner.from_cfg(cfg).test()
+    assert LabelStore(root / 'labels').versions == [1, 2, 3]
 
 
 def test_a_segmentor_of_other_classes_is_refused(root):

@@ -249,6 +249,64 @@ def test_what_writers_ask(data):
     assert build().maps_source()['walk'] is None
 
 
+def settings(backbone=None, preprocessor=None, **changes):
+    """What maps of a network with these changes depend on, but for its weights."""
+    model = build(backbone=dict(CONFIG['backbone'], **(backbone or {})),
+                  data_preprocessor=dict(PREPROCESSOR, **(preprocessor or {})), **changes)
+    return json.loads(json.dumps(dict(model.maps_source(), weights=None)))
+
+
+def difference(**changes) -> set:
+    one, other = settings(), settings(**changes)
+    return {name for name in {*one, *other} if one.get(name) != other.get(name)}
+
+
+@pytest.mark.parametrize('changed, names', [
+    (dict(preprocessor=dict(mean=[100.] * 3)), {'preprocessor.mean'}),
+    (dict(preprocessor=dict(std=[1.] * 3)), {'preprocessor.std'}),
+    (dict(preprocessor=dict(bgr_to_rgb=False)), {'preprocessor.swap_channels'}),
+    (dict(preprocessor=dict(test_cfg=dict(size=(64, 64)))),
+     {'preprocessor.test_cfg.size', 'preprocessor.pad_val'}),
+    (dict(backbone=dict(strides=(1, 2, 2, 2))), {'backbone.strides'}),
+    (dict(backbone=dict(dilations=(1, 1, 1, 2))), {'backbone.dilations'}),
+    (dict(backbone=dict(norm_cfg=dict(type='BN', eps=0.1))),
+     {'backbone.norm_cfg.type', 'backbone.norm_cfg.eps'}),
+    (dict(stem='relu'), {'stem'}),
+    (dict(groups=2), {'groups'}),
+])
+def test_settings_of_maps_are_named(changed, names):
+    assert difference(**changed) == names
+
+
+@pytest.mark.parametrize('changed', [
+    dict(),
+    dict(radius=5, pairs='inner'),
+    dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='elsewhere.pth'))),
+    dict(backbone=dict(frozen_stages=2, norm_eval=True, with_cp=True)),
+    dict(preprocessor=dict(size=None, size_divisor=32, pad_val=7, seg_pad_val=0)),
+    dict(preprocessor=dict(test_cfg=dict())),
+])
+def test_what_maps_do_not_depend_on_is_left_out(changed):
+    assert difference(**changed) == set()
+
+
+def test_batch_norm_of_several_processes_and_its_training_are_left_out():
+    sync, plain = (settings(backbone=dict(norm_cfg=norm)) for norm in (
+        dict(type='SyncBN', requires_grad=True, momentum=0.01), dict(type='BN')))
+    assert sync == plain and plain['backbone.norm_cfg.type'] == 'BN'
+
+
+def test_a_store_refuses_walked_maps_of_another_channel_order(data, tmp_path):
+    walk = dict(store=str(data / 'maps'))
+    ActivationStore(tmp_path / 'store', VOC_CLASSES, source=build(walk=walk).maps_source())
+    source = settings(preprocessor=dict(bgr_to_rgb=False), walk=walk)
+    source['weights'] = ActivationStore(tmp_path / 'store').source['weights']
+    with pytest.raises(ValueError, match=(
+            r"store holds maps made with \{'preprocessor.swap_channels': True\}, "
+            r"not \{'preprocessor.swap_channels': False\}: use another")):
+        ActivationStore(tmp_path / 'store', source=source)
+
+
 @pytest.mark.cuda
 def test_walks_on_the_device_of_the_model(data):
     model = build(walk=dict(store=str(data / 'maps'))).eval()

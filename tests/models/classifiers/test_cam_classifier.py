@@ -6,7 +6,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmwsss.models.classifiers import CAMClassifier
-from mmwsss.models.classifiers.multi_scale_cams import covered_size, output_stride
+from mmwsss.models.classifiers.multi_scale_cams import (
+    covered_size,
+    output_stride,
+    scaled_size,
+    sum_over_scales,
+)
 
 
 def build(head=None, backbone=None, **kwargs):
@@ -186,16 +191,70 @@ def test_maps_lie_where_the_image_is_at_any_output_stride(cell, ceil, scale):
 def test_output_stride_is_measured():
     for size, cells, stride in (((375, 500), (24, 32), 16), ((375, 500), (11, 15), 32),
                                 ((375, 500), (47, 63), 8), ((20, 20), (2, 2), 16),
-                                ((33, 47), (3, 3), 16), ((12, 9), (1, 1), 16)):
+                                ((33, 47), (3, 3), 16), ((12, 9), (1, 1), 16),
+                                ((375, 500), (26, 35), 14), ((375, 500), (27, 36), 14),
+                                ((375, 500), (31, 41), 12), ((375, 500), (32, 42), 12),
+                                ((375, 500), (15, 20), 24), ((375, 500), (16, 21), 24),
+                                ((518, 518), (37, 37), 14), ((375, 500), (8, 13), 32)):
         assert output_stride(size, cells) == stride
     assert covered_size((375, 500), (375, 500), (24, 32), 4) == (96, 128)
     assert covered_size((375, 500), (375, 500), (11, 15), 4) == (88, 120)
+    assert covered_size((375, 500), (375, 500), (27, 36), 4) == (94.5, 126)
+
+
+@pytest.mark.parametrize('cell', [12, 14, 24])
+@pytest.mark.parametrize('ceil', [True, False])
+@pytest.mark.parametrize('scales', [(1.0, ), (0.5, ), (1.0, 0.5, 1.5, 2.0)])
+@pytest.mark.parametrize('stride', [4, 1])
+def test_maps_of_cells_that_are_no_power_of_2_are_not_stretched(cell, ceil, scales, stride):
+    """As of patches of 14 pixels: of a ramp over the image, the maps are that ramp again."""
+    model = build(head=dict(num_classes=1, in_channels=3), data_preprocessor=dict(
+        mean=[0.] * 3, std=[1.] * 3))
+    model.backbone = AveragingBackbone(cell, ceil)
+    nn.init.ones_(model.head.classifier.weight)
+    height, width = 375, 500
+    for axis, ramp in enumerate((torch.arange(height)[:, None], torch.arange(width))):
+        ramp = ramp.float().expand(1, 3, height, width)
+        maps, _ = model.multi_scale_cams(ramp, scales=scales, flip=False, stride=stride)
+        line = maps[0, 0].moveaxis(axis, 0)[:, 20] / 3 / len(scales)
+        expected = torch.arange(len(line)) * stride + (stride - 1) / 2
+        # Cells at the border hold other means, of twice as many pixels of the image at 0.5.
+        inside = slice(64 // stride, -96 // stride)
+        assert (line - expected)[inside].abs().max() < 0.5
+
+
+def test_scales_of_an_image_have_one_output_stride():
+    """At half its size 7 x 10 cells are those of 16 pixels too; at full size they are not."""
+    full, half = (200, 296), (100, 148)
+    assert output_stride(half, (7, 10)) == 16
+    assert output_stride((*full, *half), (14, 21, 7, 10)) == 14
+    maps = [torch.ones(1, 1, 14, 21), torch.arange(10.).expand(1, 1, 7, 10)]
+    summed = sum_over_scales(maps, (1.0, 0.5), full, 4)
+    # The 10 columns cover 140 of 148 pixels, thus 70 of 74 columns.
+    torch.testing.assert_close(summed[0, 0, 0, 31:39], 1 + (torch.arange(31, 39) + 0.5) / 7 - 0.5)
+
+
+@pytest.mark.parametrize('cell', [8, 16, 32])
+@pytest.mark.parametrize('size', [(375, 500), (333, 500), (281, 500), (96, 101), (480, 640)])
+def test_areas_of_published_trunks_are_those_of_the_published_code(cell, size):
+    """Networks that round up, at a power of 2: whole numbers, whatever else fits."""
+    scales = (1.0, 0.5, 1.5, 2.0, 0.75)
+    seen = [scaled_size(size, scale) for scale in scales]
+    cells = [[-(-length // cell) for length in lengths] for lengths in seen]
+    found = output_stride(sum(seen, []), sum(cells, []))
+    assert found == cell
+    for lengths, counts in zip(seen, cells):
+        area = covered_size(size, lengths, counts, 4, found)
+        assert area == tuple(((length - 1) // cell + 1) * cell // 4 for length in size)
+        assert area == covered_size(size, lengths, counts, 4)
 
 
 @pytest.mark.parametrize('backbone, channels', [
     (dict(type='ConvNeXt', arch=dict(depths=[1] * 4, channels=[4, 4, 8, 8]), out_indices=(3, ),
           gap_before_final_norm=False), 8),
     (dict(type='VisionTransformer', img_size=64, patch_size=16, out_type='featmap', arch=dict(
+        embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=8)), 8),
+    (dict(type='VisionTransformer', img_size=56, patch_size=14, out_type='featmap', arch=dict(
         embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=8)), 8),
     (dict(type='SwinTransformer', out_indices=(3, ), pad_small_map=True, arch=dict(
         embed_dims=4, depths=[1] * 4, num_heads=[1] * 4)), 32)])

@@ -161,3 +161,14 @@ def test_is_registered_with_a_chosen_loss():
         type='GCNClsHead', num_classes=20, in_channels=8, hidden_channels=4,
         loss_graph=dict(type='MultiLabelFocalLoss', gamma=3.0)))
     assert module.loss_graph.gamma == 3.0
+
+
+@pytest.mark.parametrize('adjacency', ['paper', 'zero_diag', 'row_max', 'uniform', 'identity'])
+def test_one_class_is_a_graph_without_relations(adjacency):
+    alone = ClassGraph(['cat'], np.ones((1, 1)), np.ones((1, 5), np.float32), {})
+    module = GCNClsHead(1, 8, graph=alone, adjacency=adjacency, hidden_channels=7)
+    assert module.graph.coupling == 0
+    losses = module.loss_by_maps(torch.randn(2, 8, 3, 3), torch.tensor([[1.], [0.]]))
+    sum(losses.values()).backward()
+    for weight in (module.classifier.weight, module.gcn1.weight, module.gcn2.weight):
+        assert torch.isfinite(weight.grad).all() and weight.grad.any()

@@ -389,10 +389,16 @@ def test_maps_of_other_patches_are_of_another_source():
         return MODELS.build(dict(
             type='PGNNClassifier', backbone=dict(type='ResNet', depth=18, base_channels=4,
                                                  stem_channels=4),
-            head=dict(type='PGNNHead', num_classes=4, in_channels=32, graph=GRAPH, **kwargs),
+            head=dict(dict(type='PGNNHead', num_classes=4, in_channels=32, graph=GRAPH),
+                      **kwargs),
             test_cam=dict(scales=(1.0, )))).maps_source()
 
     assert source()['patches'] == 16 and source(patches=6)['patches'] == 36
     assert source(max_boxes=15)['patches'] == '15 boxes'
     assert source(inference='group', groupings=2)['groupings'] == 2
     assert 'patches' not in source(context='none')
+    for name, value in dict(center=True, scope='own', num_heads=1).items():
+        other = source(graph=dict(GRAPH, **{name: value}))
+        assert other[f'head.graph.{name}'] == value != source()[f'head.graph.{name}']
+    # Training alone; and groups where each image is alone.
+    assert {**source(threshold=0.5, group_size=2), 'weights': 0} == {**source(), 'weights': 0}

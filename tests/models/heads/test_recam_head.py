@@ -124,3 +124,14 @@ def test_bad_options():
     for source in ('product', 'predictor'):
         with pytest.raises(ValueError, match='never trains'):
             ReCAMHead(4, 6, loss_sce_weight=0, cam_weights=source)
+
+
+def test_one_class_has_maps_of_the_classifier_alone():
+    for source in ('product', 'predictor'):
+        with pytest.raises(ValueError, match=f"=1: .*'{source}'.*set cam_weights='classifier'"):
+            ReCAMHead(1, 6, cam_weights=source)
+    head = ReCAMHead(1, 6, cam_weights='classifier')
+    losses = head.loss_by_maps(torch.randn(2, 6, 3, 3), torch.tensor([[1.], [0.]]))
+    sum(losses.values()).backward()
+    assert losses['loss_sce'] == 0 and not head.predictor.weight.grad.any()  # why it is refused
+    assert head.classifier.weight.grad.any()
