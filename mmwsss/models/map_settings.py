@@ -72,11 +72,11 @@ def head_settings(head: nn.Module, scores: bool) -> Dict[str, Any]:
 def preprocessor_settings(preprocessor: nn.Module) -> Dict[str, Any]:
     """Options, mean and standard deviation of a data preprocessor, as they are now.
 
-    Of padding only what acts in testing, and ``swap_channels`` for the channel order that
-    MMEngine's preprocessors keep to themselves.
+    Of padding only what acts in testing, and ``swap_channels`` for the channel order, which
+    MMEngine's preprocessors keep under another name in each stack.
     """
     settings = own_settings(preprocessor, _NOT_OF_PREPROCESSOR + _idle_padding(preprocessor))
-    swap = getattr(preprocessor, '_channel_conversion', None)
+    swap = settings.pop('channel_conversion', getattr(preprocessor, '_channel_conversion', None))
     return _flat(dict(preprocessor=settings if swap is None else dict(
         settings, swap_channels=bool(swap))))
 
