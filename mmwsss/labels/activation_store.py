@@ -32,12 +32,12 @@ from PIL.PngImagePlugin import PngInfo
 from mmwsss.atomic_files import TEMPORARY_PREFIX, write_atomic
 
 from .palette_png import check_png
+from .stores import damaged, read_object
 
 _FORMAT = 1
 _TEXT_KEY = 'mmwsss'
 _DTYPES = {8: np.uint8, 16: np.uint16}
 _STALE_SECONDS = 3600
-_REMEDY = '; put a copy of it back, or delete the folder and extract again'
 
 
 class ActivationStore:
@@ -243,15 +243,12 @@ class ActivationStore:
 
 
 def _read_settings(path: Path) -> dict:
-    try:
-        settings = dict(json.loads(path.read_text()))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{path}: damaged ({error}){_REMEDY}') from error
+    settings = read_object(path)
     if settings.get('activations') != _FORMAT:
         raise ValueError(f'{path}: not a store of activation maps of format {_FORMAT}')
     lacking = [name for name in ('classes', 'stride', 'bits') if name not in settings]
     if lacking:
-        raise ValueError(f'{path}: damaged (no {", ".join(lacking)}){_REMEDY}')
+        raise damaged(path, f'no {", ".join(lacking)}')
     return settings
 
 
