@@ -6,6 +6,11 @@ import os
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('MKL_NUM_THREADS', '1')
 os.environ.setdefault('MPLBACKEND', 'Agg')
+# Configs read the user's own folders from these; tests are about the configs as they are shipped.
+for _name in list(os.environ):
+    if _name.startswith('MMWSSS_') and _name not in (
+            'MMWSSS_SHARED', 'MMWSSS_VENV', 'MMWSSS_WORD2VEC'):
+        del os.environ[_name]
 
 import random  # noqa: E402
 from pathlib import Path  # noqa: E402

@@ -48,7 +48,7 @@ weak_train = dict(
     train_dataloader=dict(dataset=weak),
     val_dataloader=dict(dataset=dict(weak, ann_file='{val_list}')),
     val_evaluator=[
-        dict(type='AveragePrecision'),
+        dict(type='PresentClassAveragePrecision'),
         dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score'])
     ])
 pixels = dict(type='FolderSegDataset', data_root='', img_suffix=suffixes)

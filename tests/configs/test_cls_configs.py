@@ -120,7 +120,7 @@ def test_classes_schedule_and_folders(name):
 def test_validation_judges_classes_and_maps(name):
     cfg = load(name)
     kinds = [evaluator.type for evaluator in cfg.val_evaluator]
-    assert kinds == ['AveragePrecision', 'MultiLabelMetric', 'PseudoLabelQuality']
+    assert kinds == ['PresentClassAveragePrecision', 'MultiLabelMetric', 'PseudoLabelQuality']
     assert 'f1-score' in cfg.val_evaluator[1]['items']
     seed = cfg.val_evaluator[2]
     assert seed.num_classes == cfg.model.head.num_classes + 1 and seed.missing == 'skip'

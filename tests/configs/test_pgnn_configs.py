@@ -113,7 +113,7 @@ def test_data_hooks_and_folders(name):
     folder = f'work_dirs/{name}/activations'
     assert cfg.test_evaluator.out == cfg.test_dataloader.dataset.skip_stored == folder
     kinds = [METRICS.build(e).__class__.__name__ for e in cfg.val_evaluator]
-    assert kinds == ['AveragePrecision', 'MultiLabelMetric', 'PseudoLabelQuality',
+    assert kinds == ['PresentClassAveragePrecision', 'MultiLabelMetric', 'PseudoLabelQuality',
                      'EmbeddingLeak']
     assert cfg.param_scheduler[0]['end'] == cfg.train_cfg.max_iters
     assert cfg.val_evaluator[2].num_classes == classes + 1

@@ -18,7 +18,7 @@ val_dataloader = dict(
         ann_file='val2014.txt',
         indices=5000))
 val_evaluator = [
-    dict(type='AveragePrecision'),
+    dict(type='PresentClassAveragePrecision'),
     dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
     dict(
         type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/masks_val2014', num_classes=81,

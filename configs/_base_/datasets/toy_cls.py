@@ -19,7 +19,7 @@ train_dataloader = dict(
         ]))
 val_dataloader = dict(dataset=dict(data_root=data_root, label_file='image_labels.json'))
 val_evaluator = [
-    dict(type='AveragePrecision'),
+    dict(type='PresentClassAveragePrecision'),
     dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
     dict(
         type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/SegmentationClass', num_classes=21,

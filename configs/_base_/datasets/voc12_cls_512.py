@@ -47,7 +47,7 @@ val_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 val_evaluator = [
-    dict(type='AveragePrecision'),
+    dict(type='PresentClassAveragePrecision'),
     dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
     dict(
         type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/SegmentationClass', num_classes=21,

@@ -21,7 +21,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root))
 val_evaluator = [
-    dict(type='AveragePrecision'),
+    dict(type='PresentClassAveragePrecision'),
     dict(type='MultiLabelMetric', thr=0.5, items=['precision', 'recall', 'f1-score']),
     dict(
         type='PseudoLabelQuality', prefix='seed', masks=f'{data_root}/SegmentationClassAug', num_classes=21,
