@@ -10,6 +10,16 @@ config_forms = dict(
     grm_additive='additive score, fixed nodes',
     grm_gathered='bilinear score, gathered nodes',
     grm_coarse='bilinear score, coarse nodes: ConceptNet rescaled, word2vec (default)')
+# As many parameters as with coarse nodes, and their loss on a class map: 10 channels for the map.
+class_map = {'model.decode_head.context.class_map': True,
+             'model.decode_head.context.hidden_channels': 470}
+loss_controls = dict(
+    globalcontext_map=(
+        'globalcontext', class_map, 'x + MLP(GAP(x)) and the loss on a class map (control)'),
+    pixelresidual_map=(
+        'pixelresidual', class_map, 'x + MLP(x) and the loss on a class map (control)'),
+    coarse_noloss=('grm', {'model.decode_head.loss_coarse_weight': 0.},
+                   'default without the loss on its class map (control)'))
 coarse = {
     'paper': ('graph: ConceptNet as published', {'adjacency': 'paper'}),
     'row_max': ('graph: ConceptNet, rows over their largest value', {'adjacency': 'row_max'}),
@@ -23,6 +33,10 @@ coarse = {
     'learned': ('embeddings: learned from word2vec on', {'embeddings': 'learned'}),
     'nowords': ('embeddings: none (control)', {'embeddings': 'none'})}
 forms = {
+    **{name: dict(
+        kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{config}_vocmini.py',
+        title=f'`{name}`: {title}', options=options)
+        for name, (config, options, title) in loss_controls.items()},
     **{name: dict(
         kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{name}_vocmini.py',
         title=f'`{name}`: {title}') for name, title in config_forms.items()},

@@ -119,6 +119,28 @@ def test_backward_and_state_dict(name, operators):
     assert {key.split('.')[0] for key in report.missing_keys} == {inserted}
 
 
+@pytest.mark.parametrize('control', ['GlobalContext', 'PixelResidual'])
+def test_control_with_a_class_map_has_its_loss(control):
+    """Cross entropy of the map, enlarged, at ``loss_coarse_weight``; it trains the map."""
+    case = FIT['FCNHead']
+    head = build(case, dict(type=control, hidden_channels=3, class_map=True),
+                 loss_coarse_weight=0.25).train()
+    seen = []
+    head.inserted.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    batch = samples(case.num_classes)
+    losses = case.loss(head, batch)
+    labels = torch.stack([sample.gt_sem_seg.data[0] for sample in batch])
+    logits = nn.functional.interpolate(
+        head.inserted.class_map(seen[0]), labels.shape[-2:], mode='bilinear',
+        align_corners=head.align_corners)
+    chosen = logits.log_softmax(1).gather(1, labels.where(labels != 255, 0)[:, None])[:, 0]
+    expected = -0.25 * chosen[labels != 255].sum() / labels.numel()
+    torch.testing.assert_close(losses['loss_coarse'], expected)
+    losses['loss_coarse'].backward()
+    assert head.inserted.class_map.weight.grad.abs().sum() > 0
+    assert head.inserted.expand.weight.grad is None
+
+
 def test_list_is_complete():
     """Every decode head that this mmseg registers is in the lists, and so in the docs."""
     heads = {

@@ -230,6 +230,26 @@ def test_controls_against_loops():
         assert layer.reason(x)[1] is None
 
 
+@pytest.mark.parametrize('control', [GlobalContext, PixelResidual])
+def test_class_map_of_a_control(control):
+    """The features are those without a map, the map is what a coarse node's map is: a 1x1 conv."""
+    torch.manual_seed(0)
+    plain = control(D, hidden_channels=3)
+    with_map = control(D, hidden_channels=3, num_classes=C + 1, class_map=True)
+    missing, unexpected = with_map.load_state_dict(plain.state_dict(), strict=False)
+    assert set(missing) == {'class_map.weight', 'class_map.bias'} and not unexpected
+    x = image().float()
+    y, logits = with_map.reason(x)
+    assert torch.equal(y, plain(x)) and torch.equal(with_map(x), y)
+    weight, bias = with_map.class_map.weight.flatten(1), with_map.class_map.bias
+    for b in range(2):
+        for i in range(H):
+            for j in range(W):
+                torch.testing.assert_close(logits[b, :, i, j], weight @ x[b, :, i, j] + bias)
+    with pytest.raises(ValueError, match='class_map=True of a context control needs num_classes'):
+        control(D, class_map=True)
+
+
 def test_graph_convolution_against_loops_and_bias():
     torch.manual_seed(0)
     layer = GraphConvolution(3, 2, bias=True).double()
