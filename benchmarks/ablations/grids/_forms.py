@@ -20,6 +20,19 @@ loss_controls = dict(
         'pixelresidual', class_map, 'x + MLP(x) and the loss on a class map (control)'),
     coarse_noloss=('grm', {'model.decode_head.loss_coarse_weight': 0.},
                    'default without the loss on its class map (control)'))
+# The rest of score x nodes x normalisation.
+more_forms = dict(
+    grm_bilinear_pixels=('grm_bilinear', {'normalize': 'pixels'},
+                         'bilinear score over pixels, fixed nodes'),
+    grm_gathered_pixels=('grm_gathered', {'normalize': 'pixels'},
+                         'bilinear score over pixels, gathered nodes'),
+    grm_coarse_pixels=('grm_coarse', {'normalize': 'pixels'},
+                       'bilinear score over pixels, coarse nodes'),
+    grm_additive_pixels=('grm_additive', {'normalize': 'pixels'},
+                         'additive score over pixels, fixed nodes'),
+    grm_gathered_additive=('grm_gathered', {'mode': 'additive'},
+                           'additive score, gathered nodes'),
+    grm_coarse_additive=('grm_coarse', {'mode': 'additive'}, 'additive score, coarse nodes'))
 coarse = {
     'paper': ('graph: ConceptNet as published', {'adjacency': 'paper'}),
     'row_max': ('graph: ConceptNet, rows over their largest value', {'adjacency': 'row_max'}),
@@ -33,6 +46,11 @@ coarse = {
     'learned': ('embeddings: learned from word2vec on', {'embeddings': 'learned'}),
     'nowords': ('embeddings: none (control)', {'embeddings': 'none'})}
 forms = {
+    **{name: dict(
+        kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{config}_vocmini.py',
+        title=f'`{name}`: {title}',
+        options={f'model.decode_head.{key}': value for key, value in options.items()})
+        for name, (config, options, title) in more_forms.items()},
     **{name: dict(
         kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{config}_vocmini.py',
         title=f'`{name}`: {title}', options=options)
