@@ -11,28 +11,25 @@ config_forms = dict(
     grm_gathered='bilinear score, gathered nodes',
     grm_coarse='bilinear score, coarse nodes: ConceptNet rescaled, word2vec (default)')
 # As many parameters as with coarse nodes, and their loss on a class map: 10 channels for the map.
-class_map = {'model.decode_head.context.class_map': True,
-             'model.decode_head.context.hidden_channels': 470}
-loss_controls = dict(
+class_map = {'context.class_map': True, 'context.hidden_channels': 470}
+over_pixels = {'normalize': 'pixels'}
+additive = {'mode': 'additive'}
+variants = dict(
     globalcontext_map=(
         'globalcontext', class_map, 'x + MLP(GAP(x)) and the loss on a class map (control)'),
     pixelresidual_map=(
         'pixelresidual', class_map, 'x + MLP(x) and the loss on a class map (control)'),
-    coarse_noloss=('grm', {'model.decode_head.loss_coarse_weight': 0.},
-                   'default without the loss on its class map (control)'))
-# The rest of score x nodes x normalisation.
-more_forms = dict(
-    grm_bilinear_pixels=('grm_bilinear', {'normalize': 'pixels'},
-                         'bilinear score over pixels, fixed nodes'),
-    grm_gathered_pixels=('grm_gathered', {'normalize': 'pixels'},
-                         'bilinear score over pixels, gathered nodes'),
-    grm_coarse_pixels=('grm_coarse', {'normalize': 'pixels'},
-                       'bilinear score over pixels, coarse nodes'),
-    grm_additive_pixels=('grm_additive', {'normalize': 'pixels'},
-                         'additive score over pixels, fixed nodes'),
-    grm_gathered_additive=('grm_gathered', {'mode': 'additive'},
-                           'additive score, gathered nodes'),
-    grm_coarse_additive=('grm_coarse', {'mode': 'additive'}, 'additive score, coarse nodes'))
+    coarse_noloss=(
+        'grm', {'loss_coarse_weight': 0.}, 'default without the loss on its class map (control)'),
+    grm_bilinear_pixels=(
+        'grm_bilinear', over_pixels, 'bilinear score over pixels, fixed nodes'),
+    grm_gathered_pixels=(
+        'grm_gathered', over_pixels, 'bilinear score over pixels, gathered nodes'),
+    grm_coarse_pixels=('grm_coarse', over_pixels, 'bilinear score over pixels, coarse nodes'),
+    grm_additive_pixels=(
+        'grm_additive', over_pixels, 'additive score over pixels, fixed nodes'),
+    grm_gathered_additive=('grm_gathered', additive, 'additive score, gathered nodes'),
+    grm_coarse_additive=('grm_coarse', additive, 'additive score, coarse nodes'))
 coarse = {
     'paper': ('graph: ConceptNet as published', {'adjacency': 'paper'}),
     'row_max': ('graph: ConceptNet, rows over their largest value', {'adjacency': 'row_max'}),
@@ -50,11 +47,7 @@ forms = {
         kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{config}_vocmini.py',
         title=f'`{name}`: {title}',
         options={f'model.decode_head.{key}': value for key, value in options.items()})
-        for name, (config, options, title) in more_forms.items()},
-    **{name: dict(
-        kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{config}_vocmini.py',
-        title=f'`{name}`: {title}', options=options)
-        for name, (config, options, title) in loss_controls.items()},
+        for name, (config, options, title) in variants.items()},
     **{name: dict(
         kind='segmentation', config=f'configs/grm/deeplabv2_effnetlite0_{name}_vocmini.py',
         title=f'`{name}`: {title}') for name, title in config_forms.items()},

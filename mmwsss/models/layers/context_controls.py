@@ -40,7 +40,7 @@ class _Residual(BaseModule):
 
         Returns:
             tuple[Tensor, Tensor | None]: ``forward(x)``; and, with ``class_map``, logits
-            (B, K, H, W) to be trained with their own loss, which no pixel sees otherwise.
+            (B, K, H, W) that serve their own loss only.
         """
         return self(x), None if self.class_map is None else self.class_map(x)
 
